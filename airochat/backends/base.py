@@ -1,0 +1,192 @@
+"""What every backend does: load a model, tell about it, and turn a prompt into text.
+
+A backend is driven by at most one turn thread per request and may be told to stop from any thread. Everything it
+yields is a frozen value of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from airochat.prompt.tokens import Tokenizer
+from airochat.sampling import Sampling
+from airochat.templates.segment import Vocabulary
+
+StopReason = Literal["eos", "stop", "length", "user"]
+"""Why a reply ended by itself or by request: end token, stop text, length limit, or the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a loaded model."""
+
+    name: str
+    """A short name for people, usually the file's stem."""
+    fingerprint: str
+    """Tells models apart whose token ids or caches must not be mixed."""
+    architecture: str = ""
+    parameters: int = 0
+    """Number of weights; 0 if unknown."""
+    size: int = 0
+    """Bytes of the model file; 0 if unknown."""
+    n_ctx: int = 0
+    """Context in tokens, as granted."""
+    n_ctx_train: int = 0
+    """Context in tokens that the model was trained for; 0 if unknown."""
+    n_vocab: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """The GGUF's own keys, with arrays left out; ``tokenizer.chat_template`` is the embedded template."""
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    device: str = "cpu"
+    """Where the layers are, in words: ``cpu``, ``24 of 33 layers on CUDA0``."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know, such as a context larger than the model was trained for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one request. ``prompt`` = ``reused`` + ``evaluated``."""
+
+    prompt: int = 0
+    reused: int = 0
+    """Prompt tokens that were still in the cache."""
+    evaluated: int = 0
+    """Prompt tokens that the model had to read."""
+    generated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall times of one request, in seconds and tokens per second."""
+
+    first_token_s: float = 0.0
+    """From the start of the request to its first token."""
+    tokens_per_s: float = 0.0
+    """Generation alone, without the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One generation.
+
+    ``prompt`` are token ids, or the prompt's text for a backend without a tokenizer. ``sampling.seed`` is set.
+    ``stop`` holds all texts that end the reply, ``sampling.stop`` included; ``stop_tokens`` are ids that end it beside
+    the model's own end tokens.
+    """
+
+    id: str
+    prompt: tuple[int, ...] | str
+    sampling: Sampling
+    stop: tuple[str, ...] = ()
+    stop_tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """The prompt is being read: ``done`` of ``total`` tokens, of which ``reused`` came from the cache."""
+
+    done: int
+    total: int
+    reused: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """New text of the reply, whole characters only, and how many tokens it took."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The reply has ended. ``tokens`` are its ids if their text is exactly the text sent, else empty."""
+
+    reason: StopReason
+    usage: Usage
+    timings: Timings
+    tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The reply broke off; what was sent before stays valid. Two sentences for the user, and the counts so far."""
+
+    message: str
+    hint: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+Event = PromptProgress | TextDelta | Finished | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A model is being loaded: a fraction from 0 to 1, and what is being done."""
+
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The model is ready."""
+
+    info: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """Loading failed or was cancelled, or a loaded model was lost because its engine ended."""
+
+    message: str
+    hint: str = ""
+
+
+LoadEvent = Loading | Loaded | LoadFailed
+
+
+class Backend(Protocol):
+    """One model and what runs it. All methods may be called from any thread."""
+
+    def load(self, listener: Callable[[LoadEvent], None]) -> None:
+        """Start loading and return at once.
+
+        ``listener`` is called from a thread of the backend: `Loading` any number of times, then `Loaded` or
+        `LoadFailed`; later again if the engine dies (`LoadFailed`) or is started anew.
+        """
+        ...
+
+    def wait(self, timeout: float | None = None) -> ModelInfo:
+        """Block until the model is ready, starting the engine anew if it has died.
+
+        Raises `ModelError` if it cannot be loaded and `TimeoutError` after ``timeout`` seconds.
+        """
+        ...
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """The loaded model, or None while there is none."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The model's tokenizer, or None if the backend takes text; only valid after `wait`."""
+        ...
+
+    def generate(self, request: Request) -> Iterator[Event]:
+        """Run one request and yield its events, the last of which is `Finished` or `Failed`.
+
+        Requests are served one after the other; the iterator blocks meanwhile. Leaving it early stops the request.
+        """
+        ...
+
+    def stop(self, request_id: str) -> None:
+        """End a request soon, also while it is waiting or its prompt is being read; unknown ids are ignored."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything and free the model; also cancels a load. Further calls do nothing."""
+        ...

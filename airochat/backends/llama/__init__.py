@@ -1,0 +1,1 @@
+"""The embedded backend: llama.cpp, driven on its low-level API."""

@@ -1,0 +1,192 @@
+"""The llama backend: keeps an engine running, gives it requests, and survives its death."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from airochat.backends.base import (
+    Event,
+    Failed,
+    Finished,
+    Loaded,
+    LoadEvent,
+    ModelInfo,
+    Request,
+    Timings,
+    Usage,
+)
+from airochat.backends.llama.life import Life, Run
+from airochat.backends.llama.tokens import EngineTokenizer
+from airochat.backends.llama.transport import ProcessTransport, ThreadTransport, Transport
+from airochat.backends.llama.wire import Encode, Open, Pieces, Stop
+from airochat.errors import AirochatError, EngineDied, ModelError
+from airochat.prompt.tokens import Tokenizer
+from airochat.settings import EngineOptions
+
+_log = logging.getLogger(__name__)
+
+
+def _nobody(_event: LoadEvent) -> None:
+    """Stands for a listener as long as there is none."""
+
+
+class LlamaBackend:
+    """Runs one GGUF model with llama.cpp, in a process of its own or in a thread; implements `Backend`.
+
+    ``log`` is the file for llama.cpp's messages. Nothing is started before `load` or `wait`. If the engine dies, the
+    running request fails with the reason, and the next one starts a new engine.
+    """
+
+    def __init__(self, path: Path, options: EngineOptions, log: Path) -> None:
+        self._opening = Open(path.expanduser().absolute(), options)
+        self._log = log
+        self._listener: Callable[[LoadEvent], None] = _nobody
+        self._changed = threading.Condition(threading.RLock())
+        self._life: Life | None = None
+        self._tokenizer: EngineTokenizer | None = None
+        self._closed = False
+        self._numbers = itertools.count(1)
+        self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._stopped_early: deque[str] = deque(maxlen=64)
+
+    def load(self, listener: Callable[[LoadEvent], None]) -> None:
+        """Start loading, unless the model is loaded or being loaded; see `Backend.load`."""
+        with self._changed:
+            self._listener = listener
+            if not self._closed and (self._life is None or self._life.over):
+                self._start()
+
+    def wait(self, timeout: float | None = None) -> ModelInfo:
+        """Block until the model is ready; see `Backend.wait`."""
+        return self._ready_life(timeout).ready_info
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """The loaded model, or None while there is none."""
+        life = self._life
+        return life.info if life is not None and not life.over else None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the engine, or None while there is no such process."""
+        life = self._life
+        return life.transport.pid if life is not None and not life.over else None
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The model's tokenizer; it stays usable when the engine has to be started anew."""
+        return self._tokenizer
+
+    def generate(self, request: Request) -> Iterator[Event]:
+        """Run one request; it can be stopped from this call on. See `Backend.generate`."""
+        run = Run(next(self._numbers), request)
+        with self._changed:
+            self._runs.add(run)
+            run.stopped = request.id in self._stopped_early
+        return self._events(run)
+
+    def stop(self, request_id: str) -> None:
+        """End a request soon; see `Backend.stop`."""
+        with self._changed:
+            runs = [run for run in self._runs if run.request.id == request_id]
+            if not runs:
+                self._stopped_early.append(request_id)
+            for run in runs:
+                run.stopped = True
+            self._changed.notify_all()
+        for run in runs:
+            if run.life is not None:
+                run.life.transport.send(Stop(run.number))
+
+    def close(self) -> None:
+        """Stop everything and free the model."""
+        with self._changed:
+            life, self._life = self._life, None
+            self._closed = True
+            for run in self._runs:
+                run.stopped = True
+            self._changed.notify_all()
+        if life is not None:
+            life.close()
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _events(self, run: Run) -> Iterator[Event]:
+        try:
+            life = self._ready_life(None, run)
+            first = life.first_event(run)
+            if isinstance(first, Failed) and life.over:
+                # The engine had died before it saw the request; a new one has not.
+                life = self._ready_life(None, run)
+                first = life.first_event(run)
+        except InterruptedError:
+            yield Finished("user", Usage(), Timings())
+        except AirochatError as error:
+            yield Failed(error.message, error.hint)
+        else:
+            yield from life.events(run, first)
+
+    def _ask(self, make: Callable[[int], Encode | Pieces]) -> Any:
+        try:
+            return self._ready_life(None).ask(make(next(self._numbers)))
+        except EngineDied:
+            return self._ready_life(None).ask(make(next(self._numbers)))
+
+    # -- the engine's life ---------------------------------------------------------------------------------------
+
+    def _ready_life(self, timeout: float | None, run: Run | None = None) -> Life:
+        """Return a life whose model is loaded; `InterruptedError` if ``run`` is stopped meanwhile."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while True:
+                if run is not None and run.stopped:
+                    raise InterruptedError
+                life = self._attempt()
+                if life.info is not None:
+                    return life
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError("The model is still being loaded.")
+                self._changed.wait(left)
+
+    def _attempt(self) -> Life:
+        """Return the life that is loaded or loading, a new one if the last is over.
+
+        A failure is raised once to whoever waits for it; who comes later tries again.
+        """
+        if self._closed:
+            raise ModelError("The model has been closed.")
+        life = self._life
+        if life is not None and life.over and life.awaited:
+            life.awaited = False
+            failure = life.failure
+            raise ModelError(failure.message, failure.hint)
+        if life is None or life.over:
+            life = self._start()
+        life.awaited = life.info is None
+        return life
+
+    def _start(self) -> Life:
+        kind = ProcessTransport if self._opening.options.engine == "process" else ThreadTransport
+        transport: Transport = kind(self._opening, self._log)
+        life = self._life = Life(transport, self._on_load)
+        life.start(self._opening.path)
+        return life
+
+    def _on_load(self, life: Life, event: LoadEvent) -> None:
+        with self._changed:
+            if life.info is not None and isinstance(event, Loaded):
+                self._tokenizer = EngineTokenizer(life.info.vocabulary, self._ask)
+            self._changed.notify_all()
+        try:
+            self._listener(event)
+        except Exception:
+            _log.exception("A listener failed")

@@ -1,0 +1,208 @@
+"""One life of an engine, from its start to its end, and what is asked of it meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from airochat.backends.base import (
+    Event,
+    Failed,
+    Finished,
+    Loaded,
+    LoadEvent,
+    LoadFailed,
+    Loading,
+    ModelInfo,
+    PromptProgress,
+    Request,
+    TextDelta,
+    Timings,
+    Usage,
+)
+from airochat.backends.llama.gguf import check_model_file
+from airochat.backends.llama.transport import Transport
+from airochat.backends.llama.wire import Answer, Encode, Generate, Happened, Message, Pieces, Stop
+from airochat.errors import AirochatError, EngineDied
+
+_log = logging.getLogger(__name__)
+_CANCELLED = EngineDied("Loading was cancelled.")
+_JOIN_S = 10.0
+"""How long closing waits for the engine's thread; a thread in the middle of a computation needs a moment."""
+
+
+class Run:
+    """One request on its way through an engine. ``usage`` counts what its events have told so far."""
+
+    def __init__(self, number: int, request: Request) -> None:
+        self.number = number
+        self.request = request
+        self.stopped = False
+        self.life: Life | None = None
+        self.usage = Usage()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def put(self, event: Event) -> None:
+        """Take an event from the engine."""
+        match event:
+            case PromptProgress(done, _, reused):
+                self.usage = Usage(done, reused, done - reused, 0)
+            case TextDelta(_, tokens):
+                used = self.usage
+                self.usage = Usage(used.prompt, used.reused, used.evaluated, used.generated + tokens)
+        self._events.put(event)
+
+    def next(self) -> Event:
+        """Return the next event, once there is one."""
+        return self._events.get()
+
+
+class Life:
+    """An engine being loaded, in use, or over.
+
+    ``on_load`` is called with every load event on the engine's thread; the state has changed before. Attributes are
+    read under the caller's lock; ``closing`` is set by whoever ends it on purpose.
+    """
+
+    def __init__(self, transport: Transport, on_load: Callable[[Life, LoadEvent], None]) -> None:
+        self.transport = transport
+        self.info: ModelInfo | None = None
+        self.failure: AirochatError = _CANCELLED
+        self.over = False
+        self.closing = False
+        self.awaited = False
+        """Whether somebody waits for the end of loading."""
+        self.thread: threading.Thread
+        self._on_load = on_load
+        self._lock = threading.Lock()
+        self._runs: dict[int, Run] = {}
+        self._calls: dict[int, Future[Any]] = {}
+
+    @property
+    def ready_info(self) -> ModelInfo:
+        """The loaded model; only once there is one."""
+        assert self.info is not None
+        return self.info
+
+    def first_event(self, run: Run) -> Event:
+        """Give the engine a request and return its first event; `Failed` if the engine is over."""
+        run.life = self
+        with self._lock:
+            if self.over:
+                return self._last_event(run)
+            self._runs[run.number] = run
+        try:
+            self.transport.send(Generate(run.number, run.request))
+            if run.stopped:
+                self.transport.send(Stop(run.number))
+            return run.next()
+        except BaseException:
+            self._leave(run)
+            raise
+
+    def events(self, run: Run, first: Event) -> Iterator[Event]:
+        """Yield the first and all further events of a request; leaving early stops it."""
+        try:
+            event = first
+            yield event
+            while not isinstance(event, (Finished, Failed)):
+                event = run.next()
+                yield event
+        finally:
+            self._leave(run)
+
+    def _leave(self, run: Run) -> None:
+        with self._lock:
+            running = self._runs.pop(run.number, None)
+        if running is not None:
+            self.transport.send(Stop(run.number))
+
+    def ask(self, command: Encode | Pieces) -> Any:
+        """Return the answer to a call; `EngineDied` if the engine ends before it."""
+        future: Future[Any] = Future()
+        with self._lock:
+            if self.over:
+                raise self.failure
+            self._calls[command.call] = future
+        self.transport.send(command)
+        return future.result()
+
+    def start(self, path: Path) -> None:
+        """Check the model file, then start the engine, in a thread."""
+        self.thread = threading.Thread(target=self._live, args=(path,), name="airochat-engine", daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        """End the engine on purpose: what runs on it ends as if it had been stopped."""
+        self.closing = True
+        self.transport.close()
+        if self.thread is not threading.current_thread():
+            self.thread.join(_JOIN_S)
+
+    def _live(self, path: Path) -> None:
+        try:
+            check_model_file(path)
+            self.transport.run(self._deliver)
+        except AirochatError as error:
+            self._end(error)
+        except Exception as error:
+            _log.exception("The engine's thread failed")
+            self._end(EngineDied(f"The engine failed: {type(error).__name__}: {error}"))
+        else:
+            self._end(EngineDied("The engine has ended."))
+
+    def _end(self, reason: AirochatError) -> None:
+        with self._lock:
+            if self.over:
+                return
+            self.over, self.failure = True, _CANCELLED if self.closing else reason
+            runs, calls = list(self._runs.values()), list(self._calls.values())
+            self._runs.clear()
+            self._calls.clear()
+        if self.info is None or not self.closing:
+            self._on_load(self, LoadFailed(self.failure.message, self.failure.hint))
+        for call in calls:
+            call.set_exception(self.failure)
+        for run in runs:
+            run.put(self._last_event(run))
+
+    def _last_event(self, run: Run) -> Finished | Failed:
+        if self.closing:
+            return Finished("user", run.usage, Timings())
+        return Failed(self.failure.message, self.failure.hint, run.usage)
+
+    def _deliver(self, message: Message) -> None:
+        match message:
+            case Happened(number, event):
+                self._hand_on(number, event)
+            case Answer(call, value, error):
+                self._settle(call, value, error)
+            case Loading():
+                self._on_load(self, message)
+            case Loaded(info):
+                self.info = info
+                self._on_load(self, message)
+            case LoadFailed(text, hint):
+                self._end(EngineDied(text, hint))
+
+    def _hand_on(self, number: int, event: Event) -> None:
+        with self._lock:
+            last = isinstance(event, (Finished, Failed))
+            run = self._runs.pop(number, None) if last else self._runs.get(number)
+        if run is not None:
+            run.put(event)
+
+    def _settle(self, call: int, value: Any, error: AirochatError | None) -> None:
+        with self._lock:
+            future = self._calls.pop(call, None)
+        if future is None:
+            return
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)

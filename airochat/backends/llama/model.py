@@ -1,0 +1,198 @@
+"""A model and its context in llama.cpp: loading, facts, freeing."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llama_cpp import llama_cpp as _llama
+
+from airochat.backends.base import ModelInfo
+from airochat.backends.llama import devices
+from airochat.backends.llama.abort import StopFlag, callback_address
+from airochat.backends.llama.gguf import read_header
+from airochat.backends.llama.log import EngineLog
+from airochat.backends.llama.options import context_params, context_size, gpu_layers, model_params
+from airochat.backends.llama.vocab import Vocab
+from airochat.backends.llama.wire import Cancelled
+from airochat.errors import ModelError
+from airochat.settings import EngineOptions
+from airochat.text import one_line
+
+L: Any = _llama
+Progress = Callable[[float, str], bool]
+"""Told a fraction from 0 to 1 and a stage; returns whether to go on."""
+_SAMPLES, _SAMPLE_BYTES = 16, 65_536
+
+
+class Model:
+    """A loaded model with one context of one sequence; used by one thread, but for the vocabulary.
+
+    Making one raises `ModelError` if the file is not a usable model or does not fit, and `Cancelled`.
+    """
+
+    def __init__(
+        self, path: Path, options: EngineOptions, log: EngineLog, stop: StopFlag, progress: Progress
+    ) -> None:
+        self._path, self._options, self._log, self._progress = path, options, log, progress
+        self._stop = stop
+        self.context: Any = None
+        for adapter, _ in options.lora:
+            read_header(Path(adapter).expanduser())
+        self._step(0.0, "reading the model")
+        self._handle = self._load()
+        try:
+            self._check_kind()
+            self.vocab = Vocab(L.llama_model_get_vocab(self._handle))
+            self._step(1.0, "making the context")
+            self.context = self._make_context()
+            self._add_adapters()
+            self.n_ctx = int(L.llama_n_ctx(self.context))
+            self.n_batch = int(L.llama_n_batch(self.context))
+            self.memory = L.llama_get_memory(self.context)
+            self.can_rewind = not (
+                L.llama_model_is_recurrent(self._handle) or L.llama_model_is_hybrid(self._handle)
+            )
+            self.info = self._info()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Free the context, then the model, in this order."""
+        if self.context:
+            L.llama_free(self.context)
+        if self._handle:
+            L.llama_model_free(self._handle)
+        self.context = self._handle = None
+
+    def _step(self, fraction: float, stage: str) -> None:
+        if not self._progress(fraction, stage):
+            raise Cancelled
+
+    def _load(self) -> Any:
+        cancelled = False
+
+        def report(fraction: float, _data: object) -> bool:
+            nonlocal cancelled
+            cancelled = cancelled or not self._progress(fraction, "reading the model")
+            return not cancelled
+
+        params = model_params(self._options)
+        callback = L.llama_progress_callback(report)
+        params.progress_callback = callback
+        handle = L.llama_model_load_from_file(str(self._path).encode(), params)
+        if cancelled:
+            if handle:
+                L.llama_model_free(handle)
+            raise Cancelled
+        if not handle:
+            raise self._error(
+                f"llama.cpp cannot load {self._path.name}", "Try another quantisation or source of it."
+            )
+        return handle
+
+    def _check_kind(self) -> None:
+        if L.llama_model_has_encoder(self._handle) or not L.llama_model_has_decoder(self._handle):
+            raise ModelError(
+                f"{self._path.name} is not a model that writes text step by step.", "Take a chat model."
+            )
+        if L.llama_vocab_n_tokens(L.llama_model_get_vocab(self._handle)) <= 0:
+            raise ModelError(f"{self._path.name} has no vocabulary.", "Take a complete GGUF file.")
+
+    def _make_context(self) -> Any:
+        n_ctx = context_size(self._options, int(L.llama_model_n_ctx_train(self._handle)))
+        params = context_params(self._options, n_ctx)
+        params.abort_callback = L.ggml_abort_callback(callback_address())
+        params.abort_callback_data = self._stop.data
+        context = L.llama_init_from_model(self._handle, params)
+        if not context:
+            message = f"There is no room for a context of {n_ctx} tokens, or its options do not fit"
+            raise self._error(
+                message, 'Set a smaller n_ctx, fewer n_gpu_layers, or type_k and type_v back to "f16".'
+            )
+        return context
+
+    def _add_adapters(self) -> None:
+        adapters = [self._adapter(path) for path, _ in self._options.lora]
+        if not adapters:
+            return
+        count = len(adapters)
+        pointers = (L.llama_adapter_lora_p_ctypes * count)(*adapters)
+        scales = (ctypes.c_float * count)(*(scale for _, scale in self._options.lora))
+        if L.llama_set_adapters_lora(self.context, pointers, count, scales):
+            raise self._error(
+                "The LoRA adapters cannot be used with this model", "Remove them from the setting lora."
+            )
+
+    def _adapter(self, path: str) -> Any:
+        adapter = L.llama_adapter_lora_init(self._handle, str(Path(path).expanduser()).encode())
+        if not adapter:
+            raise self._error(
+                f"The LoRA adapter {path} does not fit this model", "Remove it from the setting lora."
+            )
+        return adapter
+
+    def _error(self, message: str, hint: str) -> ModelError:
+        reason = one_line(self._log.last_error, 200)
+        return ModelError(f"{message}: {reason}" if reason else f"{message}.", hint)
+
+    def _info(self) -> ModelInfo:
+        metadata = self._metadata()
+        n_ctx_train = int(L.llama_model_n_ctx_train(self._handle))
+        return ModelInfo(
+            name=self._path.stem,
+            fingerprint=fingerprint(self._path),
+            architecture=metadata.get("general.architecture", ""),
+            parameters=int(L.llama_model_n_params(self._handle)),
+            size=self._path.stat().st_size,
+            n_ctx=self.n_ctx,
+            n_ctx_train=n_ctx_train,
+            n_vocab=self.vocab.size,
+            metadata=metadata,
+            vocabulary=self.vocab.vocabulary,
+            device=devices.describe(gpu_layers(self._options), int(L.llama_model_n_layer(self._handle)) + 1),
+            warnings=self._warnings(n_ctx_train),
+        )
+
+    def _warnings(self, n_ctx_train: int) -> tuple[str, ...]:
+        asked = self._options.n_ctx
+        stretched = (
+            self._options.rope_freq_base or self._options.rope_freq_scale or self._options.yarn_orig_ctx
+        )
+        if isinstance(asked, int) and 0 < n_ctx_train < asked and not stretched:
+            return (
+                f"The context of {self.n_ctx} tokens is larger than the {n_ctx_train} that the model was trained "
+                f"for; expect nonsense beyond those. Set n_ctx to {n_ctx_train}, or the rope settings.",
+            )
+        return ()
+
+    def _metadata(self) -> dict[str, str]:
+        keys, values = L.llama_model_meta_key_by_index, L.llama_model_meta_val_str_by_index
+        count = range(L.llama_model_meta_count(self._handle))
+        return {_read(keys, self._handle, index): _read(values, self._handle, index) for index in count}
+
+
+def _read(function: Any, handle: Any, index: int) -> str:
+    """Call a llama.cpp function that fills a buffer and returns the length of the whole text."""
+    size = function(handle, index, None, 0) + 1
+    buffer = ctypes.create_string_buffer(max(size, 1))
+    function(handle, index, buffer, size)
+    return buffer.value.decode("utf-8", "replace")
+
+
+def fingerprint(path: Path) -> str:
+    """Return what tells this model file from others: a hash over its size, its header and samples of its weights."""
+    size = path.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with open(path, "rb") as file:
+        digest.update(file.read(1 << 20))
+        for index in range(_SAMPLES):
+            file.seek(size * index // _SAMPLES)
+            digest.update(file.read(_SAMPLE_BYTES))
+        file.seek(max(0, size - _SAMPLE_BYTES))
+        digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()

@@ -1,0 +1,107 @@
+"""What is said between a `LlamaBackend` and its engine, and how it goes through a pipe."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from airochat.backends.base import Event, LoadEvent, Request
+from airochat.errors import AirochatError
+from airochat.settings import EngineOptions
+
+_LENGTH = struct.Struct(">I")
+
+
+class Cancelled(Exception):
+    """Loading was stopped by request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The first command to an engine: which model to load, and how."""
+
+    path: Path
+    options: EngineOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Serve a request after those before it; its events carry ``run``."""
+
+    run: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End a run, whether it waits or is being served; a run that is over is ignored."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Tokenise texts as `Tokenizer.encode` does."""
+
+    call: int
+    texts: tuple[str, ...]
+    continued: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Give the bytes of tokens as `Tokenizer.pieces` does."""
+
+    call: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The value that a call asked for, or why there is none."""
+
+    call: int
+    value: Any = None
+    error: AirochatError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a run."""
+
+    run: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """What llama.cpp said right before it ended the engine."""
+
+    text: str
+
+
+Command = Generate | Stop | Encode | Pieces
+Message = LoadEvent | Answer | Happened | LastWords
+
+
+def write_frame(stream: IO[bytes], value: object) -> None:
+    """Write one value and flush; `OSError` if the other side is gone."""
+    data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def read_frame(stream: IO[bytes]) -> Any:
+    """Read one value; `EOFError` if the other side is gone, also in the middle of a value."""
+    (length,) = _LENGTH.unpack(_read(stream, _LENGTH.size))
+    return pickle.loads(_read(stream, length))
+
+
+def _read(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data

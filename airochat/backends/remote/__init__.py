@@ -1,0 +1,1 @@
+"""The remote backend: a model behind an OpenAI-compatible server."""

@@ -1,0 +1,292 @@
+"""A model behind an OpenAI-compatible server, as a backend.
+
+Works with the servers of llama.cpp and llama-cpp-python, KoboldCpp and text-generation-webui: ``GET /v1/models`` tells
+the model, ``POST /v1/completions`` streams the reply to a prompt that airochat has written out as text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from queue import SimpleQueue
+
+import httpx
+
+from airochat.backends.base import (
+    Event,
+    Failed,
+    Finished,
+    Loaded,
+    LoadEvent,
+    LoadFailed,
+    Loading,
+    ModelInfo,
+    Request,
+    Timings,
+    Usage,
+)
+from airochat.backends.remote import describe
+from airochat.backends.remote.address import parse_address
+from airochat.backends.remote.errors import broke_off, status_error, transport_error
+from airochat.backends.remote.protocol import completion_body, read_chunk
+from airochat.backends.remote.reply import Reply
+from airochat.backends.remote.sse import EventParser
+from airochat.backends.remote.worker import Worker
+from airochat.errors import AirochatError, BackendError, ModelError
+from airochat.prompt.tokens import Tokenizer
+
+_CONNECT_S = 5.0
+_ASK_S = 15.0
+_COUNTS_S = 2.0
+_MAX_BODY = 1 << 22
+_DONE = "[DONE]"
+_CLOSED = ModelError("The connection to the server was closed.", "Choose the model again.")
+
+
+class RemoteBackend:
+    """Talks to one server; see `Backend`.
+
+    ``address`` is what `parse_address` takes. ``n_ctx`` is the context in tokens to use if the server does not tell a
+    smaller one; 0 takes what it tells, else 4096. A key is read from ``AIROCHAT_API_KEY``.
+    """
+
+    def __init__(self, address: str, n_ctx: int = 0) -> None:
+        self._address = parse_address(address)
+        self._key = _key()
+        self._n_ctx = n_ctx
+        self._lock = threading.RLock()
+        self._worker: Worker | None = None
+        self._asking: concurrent.futures.Future[ModelInfo] | None = None
+        self._listener: Callable[[LoadEvent], None] = lambda event: None
+        self._described: describe.Described | None = None
+        self._closed = False
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turns = asyncio.Lock()
+
+    def load(self, listener: Callable[[LoadEvent], None]) -> None:
+        """Ask the server for its model; returns at once."""
+        self._listener = listener
+        self._ask()
+
+    def wait(self, timeout: float | None = None) -> ModelInfo:
+        """Block until the server has told its model; asks again if it could not be reached before."""
+        info = self.info
+        if info is not None:
+            return info
+        try:
+            return self._ask().result(timeout)
+        except concurrent.futures.CancelledError:
+            raise _CLOSED from None
+        except (TimeoutError, concurrent.futures.TimeoutError):
+            raise TimeoutError(f"{self._address.base} has not answered yet.") from None
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """What the server told about its model, or None before it did, and after it was lost."""
+        described = self._described
+        return described.info if described else None
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """None: servers take text."""
+        return None
+
+    def generate(self, request: Request) -> Iterator[Event]:
+        """Send one request, at once, and return its events; they end with `Finished` or `Failed`."""
+        events: SimpleQueue[Event] = SimpleQueue()
+        with self._lock:
+            if self._closed:
+                events.put(Failed(_CLOSED.message, _CLOSED.hint))
+            else:
+                self._thread().call(self._start, request, events)
+        return self._until_end(request.id, events)
+
+    def stop(self, request_id: str) -> None:
+        """End a request wherever it stands; what was written stays."""
+        with self._lock:
+            if self._worker is not None:
+                self._worker.call(self._cancel, request_id)
+
+    def close(self) -> None:
+        """End all requests and the connection."""
+        with self._lock:
+            worker, self._worker, self._closed = self._worker, None, True
+        if worker is not None:
+            worker.close()
+
+    def _until_end(self, request_id: str, events: SimpleQueue[Event]) -> Iterator[Event]:
+        try:
+            while True:
+                event = events.get()
+                yield event
+                if isinstance(event, Finished | Failed):
+                    return
+        finally:
+            self.stop(request_id)
+
+    def _thread(self) -> Worker:
+        if self._worker is None:
+            self._worker = Worker("airochat-remote")
+        return self._worker
+
+    def _ask(self) -> concurrent.futures.Future[ModelInfo]:
+        with self._lock:
+            if self._closed:
+                raise _CLOSED
+            if self._asking is None or (self._asking.done() and self._described is None):
+                self._asking = self._thread().submit(self._describe())
+            return self._asking
+
+    async def _describe(self) -> ModelInfo:
+        self._listener(Loading(0.0, f"asking {self._address.base}"))
+        try:
+            async with self._client() as client:
+                asked = describe.describe(
+                    lambda path: self._get(client, path), self._address, self._n_ctx, keyed=bool(self._key)
+                )
+                self._described = await asyncio.wait_for(asked, _ASK_S)
+        except asyncio.CancelledError:
+            self._listener(LoadFailed(_CLOSED.message, _CLOSED.hint))
+            raise
+        except Exception as error:
+            said = self._explained(error)
+            self._listener(LoadFailed(said.message, said.hint))
+            raise ModelError(said.message, said.hint) from None
+        self._listener(Loaded(self._described.info))
+        return self._described.info
+
+    async def _get(self, client: httpx.AsyncClient, path: str) -> str:
+        async with client.stream("GET", path, timeout=httpx.Timeout(_ASK_S, connect=_CONNECT_S)) as response:
+            body = await _body(response)
+            if response.status_code != 200:
+                raise status_error(
+                    self._address, response.status_code, response.headers.get("location", ""), body
+                )
+            return body
+
+    def _start(self, request: Request, events: SimpleQueue[Event]) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(request, events))
+        self._tasks[request.id] = task
+        task.add_done_callback(lambda done: self._ended(request.id, done, events))
+
+    def _cancel(self, request_id: str) -> None:
+        if request_id in self._tasks:
+            self._tasks[request_id].cancel()
+
+    def _ended(self, request_id: str, task: asyncio.Task[None], events: SimpleQueue[Event]) -> None:
+        self._tasks.pop(request_id, None)
+        # Cancelled before it began, or while it waited for its turn.
+        if task.cancelled():
+            events.put(Finished("user", Usage(), Timings()))
+
+    async def _serve(self, request: Request, events: SimpleQueue[Event]) -> None:
+        async with self._turns:
+            reply = Reply(request, events.put)
+            try:
+                await self._stream(request, reply)
+                reply.finish(reply.reason or "eos")
+            except asyncio.CancelledError:
+                reply.finish("user")
+            except Exception as error:
+                reply.fail(self._explained(error))
+
+    async def _stream(self, request: Request, reply: Reply) -> None:
+        body = completion_body(request, self._described.model if self._described else "")
+        async with self._client() as client, client.stream("POST", "/v1/completions", json=body) as response:
+            if response.status_code != 200:
+                said = await _body(response)
+                raise status_error(
+                    self._address, response.status_code, response.headers.get("location", ""), said
+                )
+            async with aclosing(_events(response)) as events:
+                ended = await self._read(events, reply)
+                if reply.reason is None and not ended:
+                    raise broke_off(self._address)
+                if reply.reason in ("eos", "length") and reply.usage is None and not ended:
+                    await self._read_counts(events, reply)
+
+    async def _read(self, events: AsyncIterator[str], reply: Reply) -> bool:
+        """Read until the reply has ended; tell whether the server has said that nothing more comes."""
+        async for data in events:
+            if data.strip() == _DONE:
+                return True
+            chunk = read_chunk(data)
+            if chunk is None:
+                raise BackendError(
+                    f"The server {self._address.base} sent something that is not JSON.",
+                    "Is the address right?",
+                )
+            reply.take(chunk)
+            if reply.reason is not None:
+                return False
+        return False
+
+    async def _read_counts(self, events: AsyncIterator[str], reply: Reply) -> None:
+        """Wait a moment for the counts, which come after the end of the reply if they come."""
+        try:
+            while reply.usage is None:
+                data = await asyncio.wait_for(anext(events), _COUNTS_S)
+                chunk = read_chunk(data)
+                if chunk is not None:
+                    reply.take(chunk)
+        except (StopAsyncIteration, TimeoutError, asyncio.TimeoutError, httpx.HTTPError):
+            return
+
+    def _explained(self, error: Exception) -> AirochatError:
+        if isinstance(error, AirochatError):
+            return error
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            # The next turn asks anew, since another model may be there by then.
+            self._described = None
+        return transport_error(self._address, error)
+
+    def _client(self) -> httpx.AsyncClient:
+        # No compression, so that nothing can inflate; no redirects, so that no text and no key goes elsewhere.
+        headers = {"Accept-Encoding": "identity"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        return httpx.AsyncClient(
+            base_url=self._address.base,
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=_CONNECT_S),
+            follow_redirects=False,
+            verify=self._address.base.startswith("https:"),
+            trust_env=not self._address.loopback,
+        )
+
+
+async def _events(response: httpx.Response) -> AsyncGenerator[str, None]:
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "text/html":
+        raise BackendError("The server answered with a web page instead of a reply.", "Is the address right?")
+    if kind == "application/json":
+        yield await _body(response)
+        return
+    parser = EventParser()
+    async for chunk in response.aiter_raw():
+        for data in parser.feed(chunk):
+            yield data
+    for data in parser.close():
+        yield data
+
+
+async def _body(response: httpx.Response) -> str:
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_raw():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _MAX_BODY:
+            break
+    return b"".join(parts)[:_MAX_BODY].decode("utf-8", "replace")
+
+
+def _key() -> str:
+    key = os.environ.get("AIROCHAT_API_KEY", "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise ModelError("AIROCHAT_API_KEY holds characters that no key has.", "Set it anew.")
+    return key

@@ -1,0 +1,245 @@
+"""What the commands share: opening the data folder and the manager, sampling options, reading and printing text."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from airochat.errors import UsageError
+from airochat.paths import Home
+from airochat.text import clean
+
+if TYPE_CHECKING:
+    from airochat.session import Session, SessionManager
+    from airochat.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_SAMPLING_HELP = {
+    "temperature": "Boldness; 0 always takes the likeliest token.",
+    "top_k": "Keep only the K likeliest tokens; 0: all.",
+    "top_p": "Keep the likeliest tokens that make up this share; 1: all.",
+    "min_p": "Drop tokens below this share of the likeliest one's; 0: none.",
+    "repeat_penalty": "Make recent tokens less likely; 1: off.",
+    "repeat_last_n": "How many recent tokens the penalties look at.",
+    "frequency_penalty": "Penalty for every time a token was used.",
+    "presence_penalty": "Penalty for tokens that were used at all.",
+    "seed": "The same seed gives the same reply.",
+    "max_tokens": "Length of the reply in tokens.",
+    "stop": "A text that ends the reply; may be given several times.",
+}
+_OPTION_TYPES: dict[str, Any] = {"int": click.INT, "int | None": click.INT, "float": click.FLOAT}
+
+
+def open_home(ctx: click.Context) -> Home:
+    """Return the data folder: that of ``--home``, of ``AIROCHAT_HOME``, or the platform's. Nothing is made."""
+    return Home.find(ctx.find_root().params.get("home"))
+
+
+def load_settings(ctx: click.Context, **overrides: Any) -> Settings:
+    """Read the settings, with those of ``--set`` and the overrides that are not None on top."""
+    from airochat.settings import Settings
+
+    return Settings.load(open_home(ctx).settings, _overrides(ctx, overrides))
+
+
+def open_manager(ctx: click.Context, model: str | None = None, **overrides: Any) -> SessionManager:
+    """Open the data folder with these settings; use it in a ``with`` statement."""
+    import airochat
+
+    return airochat.open(open_home(ctx).root, model=model, settings=_overrides(ctx, overrides))
+
+
+def pick_session(manager: SessionManager, session: str | None, latest: bool) -> Session | None:
+    """Return the chat that ``--session`` or ``--continue`` asks for, or None if neither was given."""
+    if session:
+        return manager.load(session)
+    if not latest:
+        return None
+    found = manager.latest()
+    if found is None:
+        raise UsageError("There is no chat to continue.", "Leave out --continue to begin one.")
+    return found
+
+
+class Opening:
+    """The chat that a command is to work on: one that was found, or a new one made when first needed.
+
+    Template, system prompt and card are checked at once, so that a mistake in them costs no wait and leaves no chat.
+    """
+
+    def __init__(
+        self,
+        manager: SessionManager,
+        found: Session | None,
+        template: str | None = None,
+        system: str | None = None,
+        card: str | None = None,
+        persona: str | None = None,
+    ) -> None:
+        from airochat.characters import Persona, read_card
+
+        if found is not None and (card or persona):
+            raise UsageError(
+                "--card and --persona are for a new chat.", "Leave out --session and --continue."
+            )
+        if template:
+            manager.templates.get(template)
+        self._manager = manager
+        self._template = template
+        self._system = system
+        self._card = read_card(Path(card).expanduser()) if card else None
+        self._persona = Persona(persona) if persona else None
+        self.found = found
+        """The chat, or None as long as a new one has not been needed."""
+
+    def session(self) -> Session:
+        """Return the chat, with the template and system prompt that were asked for."""
+        if self.found is None:
+            return self.begin()
+        if changes := {
+            k: v for k, v in (("template", self._template), ("system", self._system)) if v is not None
+        }:
+            self.found.set(**changes)
+        return self.found
+
+    def begin(self) -> Session:
+        """Begin a new chat and return it."""
+        self.found = self._manager.new(
+            card=self._card, persona=self._persona, template=self._template, system=self._system
+        )
+        return self.found
+
+
+def chat_options(command: F) -> F:
+    """Give a command the options that say which chat and which model it works on."""
+    options = (
+        click.option("--model", metavar="M", help="A path, a known name, demo, or remote:ADDRESS."),
+        click.option(
+            "--session", metavar="S", help="The chat to go on with, by id, its beginning, or title."
+        ),
+        click.option("--continue", "latest", is_flag=True, help="Go on with the latest chat."),
+        click.option("--template", metavar="T", help="The prompt template, instead of the model's."),
+        click.option("--system", metavar="S", help="The system prompt."),
+        click.option("--card", metavar="C", help="A character card, for a new chat."),
+        click.option("--persona", metavar="NAME", help="Who you are in a new chat."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def sampling_options(command: F) -> F:
+    """Give a command one option for every field of `Sampling`.
+
+    The command gets a dict ``sampling`` of those given.
+    """
+    import dataclasses
+
+    from airochat.sampling import Sampling
+
+    names = [field.name for field in dataclasses.fields(Sampling)]
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        values = {name: kwargs.pop(name) for name in names}
+        given = {name: value for name, value in values.items() if value not in (None, ())}
+        return command(*args, sampling=given, **kwargs)
+
+    for field in reversed(dataclasses.fields(Sampling)):
+        flags = [f"--{field.name.replace('_', '-')}", field.name]
+        if field.name == "temperature":
+            flags.insert(1, "--temp")
+        # Fields whose type is not in the table are lists of texts.
+        kind = _OPTION_TYPES.get(str(field.type), click.STRING)
+        help_text = _SAMPLING_HELP.get(field.name, "")
+        wrapped = click.option(*flags, type=kind, multiple=kind is click.STRING, help=help_text)(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+def json_option(command: F) -> F:
+    """Give a command the flag ``--json``, passed on as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON; characters that could steer a terminal are escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of untrusted text in columns, as wide as their widest entry; the last one is never padded."""
+    from airochat.text import one_line
+
+    folded = [tuple(one_line(cell, 200) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*folded, strict=True)]
+    for row in folded:
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        click.echo("  ".join([*cells, row[-1]]).rstrip())
+
+
+def for_output(text: str) -> str:
+    """Return a text as it may go to stdout: cleaned for a terminal, untouched for a file or a pipe."""
+    return clean(text) if sys.stdout.isatty() else text
+
+
+def read_text(argument: str) -> str:
+    """Return the text of an argument, or what stands on standard input if it is ``-``; not empty, valid UTF-8."""
+    if argument == "-":
+        text = decode(sys.stdin.buffer.read(), "Standard input")
+        text = text.replace("\r\n", "\n").rstrip("\n")
+    else:
+        text = argument
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise UsageError("The text is not valid UTF-8.", "Check the encoding of your terminal or script.")
+    if not text.strip():
+        raise UsageError("There is no text to send.", "Give a text, or `-` to read it from standard input.")
+    return text
+
+
+def decode(data: bytes, what: str) -> str:
+    """Decode UTF-8, with or without a byte order mark, or tell where ``what`` is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{what} is not UTF-8: byte 0x{data[error.start]:02x} at position {error.start}.",
+            "Convert it first, as with `iconv -f latin1 -t utf-8`.",
+        ) from None
+
+
+def read_file(path: str) -> str:
+    """Return the text of a file that the user named; `UsageError` if it cannot be read."""
+    try:
+        data = Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    return decode(data, path)
+
+
+def _overrides(ctx: click.Context, overrides: dict[str, Any]) -> dict[str, Any]:
+    changes = dict(map(_setting, ctx.find_root().params.get("changes", ())))
+    return changes | {name: value for name, value in overrides.items() if value is not None}
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Split ``NAME=VALUE``; a value that is not TOML is taken as plain text."""
+    import tomli
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"--set {text} is not of the form NAME=VALUE.", "For example: --set n_ctx=4096")
+    try:
+        return name.strip(), tomli.loads(f"value = {value}")["value"]
+    except tomli.TOMLDecodeError:
+        return name.strip(), value.strip()

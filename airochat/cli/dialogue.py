@@ -1,0 +1,132 @@
+"""The conversation of ``airochat repl``: reads a line, does what it says, and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from airochat.cli.common import Opening, for_output
+from airochat.cli.lazy import report
+from airochat.cli.lines import Lines
+from airochat.cli.stream import Diagnostics, load_model, stream
+from airochat.errors import AirochatError, UsageError
+from airochat.session import Session, SessionManager, Turn
+from airochat.text import clean, one_line
+
+_HELP = {
+    "/help": "list the commands",
+    "/swipe": "write another alternative of the last reply",
+    "/undo": "take back the last step",
+    "/redo": "take it again",
+    "/model NAME": "tell the model, or change to another one",
+    "/new": "begin a new chat",
+    "/quit": "end, as Ctrl-D does",
+}
+
+
+class Dialogue:
+    """One run of the line mode; replies and answers go to stdout, all else to stderr."""
+
+    def __init__(self, manager: SessionManager, opening: Opening, sampling: dict[str, Any]) -> None:
+        self._manager = manager
+        self._opening = opening
+        self._sampling = sampling
+        self._lines = Lines()
+        self._diagnostics = Diagnostics()
+        self._session: Session | None = None
+        self._failed = False
+        self._commands: dict[str, Callable[[str], None]] = {
+            "help": lambda _: self._help(),
+            "swipe": lambda _: self._show(lambda: self._chat().swipe(**self._sampling)),
+            "undo": lambda _: self._travel(self._chat().undo(), "There is nothing to undo."),
+            "redo": lambda _: self._travel(self._chat().redo(), "There is nothing to redo."),
+            "model": self._model,
+            "new": lambda _: self._new(),
+        }
+
+    def run(self) -> int:
+        """Read and answer messages until the end of input or ``/quit``; return the exit code.
+
+        With a person at the keyboard that is 0; otherwise it is 1 if a line failed.
+        """
+        if self._lines.interactive:
+            self._greet()
+        while True:
+            try:
+                line = self._lines.read()
+                if line.strip() == "/quit":
+                    break
+                self._answer(line)
+            except EOFError:
+                break
+            except KeyboardInterrupt:
+                if not self._lines.interactive:
+                    raise
+                _tell("\nCtrl-D or /quit ends the chat.")
+            except AirochatError as error:
+                self._failed = True
+                report(error.message, error.hint)
+        return int(self._failed and not self._lines.interactive)
+
+    def _answer(self, line: str) -> None:
+        name, _, rest = line[1:].partition(" ")
+        if not line.startswith("/") or line.startswith("//"):
+            text = line.removeprefix("/") if line.startswith("//") else line
+            if text.strip():
+                self._show(lambda: self._chat().send(text, **self._sampling))
+        elif name in self._commands:
+            self._commands[name](rest.strip())
+        else:
+            click.echo(for_output(self._chat().command(line)))
+
+    def _chat(self) -> Session:
+        """Return the chat; a new one is made by the first line that needs it."""
+        if self._session is None:
+            self._session = self._opening.session()
+            self._session.subscribe(self._diagnostics)
+        return self._session
+
+    def _show(self, begin: Callable[[], Turn]) -> None:
+        load_model(self._manager, self._diagnostics)
+        turn = begin()
+        interrupted = stream(turn, self._diagnostics)
+        self._failed |= turn.reason == "failed"
+        if interrupted and not self._lines.interactive:
+            raise KeyboardInterrupt
+
+    def _greet(self) -> None:
+        self._manager.start()
+        title = one_line(self._opening.found.title) if self._opening.found else ""
+        _tell(f"{title or 'A new chat'}. /help lists the commands.")
+        if self._opening.found:
+            self._last()
+
+    def _last(self) -> None:
+        history = self._chat().history
+        _tell(f"{one_line(history[-1].name)}: {history[-1].text}" if history else "The chat is empty.")
+
+    def _travel(self, moved: bool, otherwise: str) -> None:
+        if not moved:
+            raise UsageError(otherwise)
+        self._last()
+
+    def _model(self, name: str) -> None:
+        if name:
+            self._manager.use_model(name)
+        _tell(load_model(self._manager, self._diagnostics).name)
+
+    def _new(self) -> None:
+        self._session = self._opening.begin()
+        self._session.subscribe(self._diagnostics)
+        _tell("A new chat.")
+
+    def _help(self) -> None:
+        commands = {f"/{name}": command.summary for name, command in self._manager.commands().items()}
+        for name, summary in (_HELP | commands).items():
+            _tell(f"{name:14} {one_line(summary)}")
+
+
+def _tell(text: str) -> None:
+    click.echo(clean(text), err=True)

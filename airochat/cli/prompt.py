@@ -1,0 +1,155 @@
+"""``airochat prompt``: the exact prompt, with or without a model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airochat.cli.common import load_settings, open_home, print_json, read_text
+from airochat.cli.lazy import report
+from airochat.errors import UsageError
+
+if TYPE_CHECKING:
+    from airochat.backends.base import ModelInfo
+    from airochat.prompt import PromptPlan, Tokenizer
+    from airochat.settings import Settings
+    from airochat.templates import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What the prompt is for: a template, and the model if one is loaded."""
+
+    choice: Choice
+    info: ModelInfo | None = None
+    tokenizer: Tokenizer | None = None
+
+
+@click.command()
+@click.argument("text")
+@click.option("--model", metavar="M", help="Load this model: a path, a known name, or demo.")
+@click.option("--model-name", metavar="NAME", help="Choose the template by a model's name; none is loaded.")
+@click.option("--template", metavar="T", help="The prompt template, instead of the model's.")
+@click.option("--system", metavar="S", help="The system prompt.")
+@click.option("--card", metavar="C", help="A character card.")
+@click.option("--user", metavar="NAME", help="The name of who speaks.")
+@click.option("--history", metavar="FILE.json", help="Messages that came before, a list of role and text.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "tokens"]), default="text", show_default=True
+)
+@click.pass_context
+def prompt(
+    ctx: click.Context,
+    text: str,
+    model: str | None,
+    model_name: str | None,
+    template: str | None,
+    system: str | None,
+    card: str | None,
+    user: str | None,
+    history: str | None,
+    form: str,
+) -> None:
+    """Print the exact prompt that a model would get for TEXT, which may be - for standard input.
+
+    Control tokens are spelled out. Into a file or a pipe go exactly the prompt's bytes, with no newline at the end;
+    in a terminal, spaces at the end of a line are shown as dots.
+    """
+    if model and model_name:
+        raise click.UsageError("Give only one of --model and --model-name.", ctx)
+    text = read_text(text)
+    settings = load_settings(ctx, model=model, system=system, user_name=user)
+    loads = bool(model) or not (model_name or template)
+    if form == "tokens" and not loads:
+        raise UsageError("Token ids need a model.", "Give one with --model.")
+    opened = _loaded(ctx, settings, template) if loads else _named(ctx, model_name or "", template)
+    with opened as target:
+        plan = _plan(settings, target, text, card, history)
+        _show(plan, target, form)
+    for warning in plan.warnings:
+        report(warning)
+
+
+@contextmanager
+def _named(ctx: click.Context, name: str, template: str | None) -> Iterator[_Target]:
+    yield _Target(_choose(ctx, name, template, None))
+
+
+@contextmanager
+def _loaded(ctx: click.Context, settings: Settings, template: str | None) -> Iterator[_Target]:
+    from airochat.backends import create_backend
+    from airochat.backends.base import LoadEvent, Loading
+    from airochat.cli.stream import Diagnostics
+    from airochat.session.events import ModelLoading
+
+    diagnostics = Diagnostics()
+
+    def show(event: LoadEvent) -> None:
+        if isinstance(event, Loading):
+            diagnostics(ModelLoading(event.fraction, event.stage))
+
+    backend = create_backend(settings.model, settings, open_home(ctx))
+    try:
+        backend.load(show)
+        info = backend.wait()
+        diagnostics.clear()
+        choice = _choose(ctx, info.name, template or settings.template, info)
+        yield _Target(choice, info, backend.tokenizer)
+    finally:
+        diagnostics.clear()
+        backend.close()
+
+
+def _choose(ctx: click.Context, name: str, template: str | None, info: ModelInfo | None) -> Choice:
+    from airochat.templates import Choice, Templates, detect
+
+    known = Templates(open_home(ctx).folder("templates"))
+    if template:
+        return Choice(known.get(template), "certain", ("chosen by you",))
+    return detect(name, info.metadata if info else None, info.vocabulary if info else None, known)
+
+
+def _plan(
+    settings: Settings, target: _Target, text: str, card: str | None, history: str | None
+) -> PromptPlan:
+    from airochat.characters import read_card
+    from airochat.cli.history import read_history
+    from airochat.conversation import Message
+    from airochat.prompt import assemble, card_blocks
+
+    character = read_card(Path(card).expanduser()) if card else None
+    template, info = target.choice.template, target.info
+    before = read_history(history, settings.user_name, character.name if character else "Assistant")
+    said = Message("new", before[-1].id if before else None, "user", settings.user_name, text)
+    n_ctx = info.n_ctx if info else 0
+    return assemble(
+        card_blocks(character, None, settings.user_name, settings.system or template.default_system),
+        [*before, said],
+        template,
+        tokenizer=target.tokenizer,
+        n_ctx=n_ctx,
+        reserve=min(settings.sampling.max_tokens, n_ctx // 2),
+        default_system=settings.system,
+    )
+
+
+def _show(plan: PromptPlan, target: _Target, form: str) -> None:
+    from airochat.prompt import plan_json, token_table, visible_text
+
+    if form == "json":
+        print_json(plan_json(plan, target.tokenizer, target.choice.confidence, target.choice.reasons))
+    elif form == "tokens":
+        if target.tokenizer is None:
+            raise UsageError("This model does not tell its token ids.", "Use --format text or json.")
+        click.echo(token_table(plan, target.tokenizer))
+    elif sys.stdout.isatty():
+        click.echo(visible_text(plan))
+    else:
+        sys.stdout.buffer.write(plan.text.encode("utf-8"))
+        sys.stdout.buffer.flush()

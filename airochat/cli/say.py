@@ -1,0 +1,95 @@
+"""``airochat say``: one message in, one reply out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airochat.cli.common import (
+    Opening,
+    chat_options,
+    for_output,
+    json_option,
+    open_manager,
+    pick_session,
+    print_json,
+    read_text,
+    sampling_options,
+)
+from airochat.cli.lazy import INTERRUPTED
+from airochat.errors import UsageError
+
+if TYPE_CHECKING:
+    from airochat.session import Session, SessionManager
+
+
+@click.command()
+@click.argument("text")
+@chat_options
+@click.option(
+    "--new", is_flag=True, help="Begin a new chat, which is what happens anyway without the two above."
+)
+@sampling_options
+@json_option
+@click.pass_context
+def say(
+    ctx: click.Context,
+    /,
+    text: str,
+    session: str | None,
+    latest: bool,
+    new: bool,
+    sampling: dict[str, Any],
+    as_json: bool,
+    model: str | None,
+    **chat: str | None,
+) -> None:
+    """Send one message and print the reply as it is written.
+
+    TEXT may be - to read it from standard input. A TEXT that begins with / is a command, such as "/note the rain grows
+    louder"; begin it with // to send it as it is. Ctrl-C stops the reply and keeps what was written.
+    """
+    if sum((bool(session), latest, new)) > 1:
+        raise click.UsageError("Give only one of --session, --continue and --new.")
+    text = read_text(text)
+    with open_manager(ctx, model=model) as manager:
+        found = pick_session(manager, session, latest)
+        if text.startswith("/") and not text.startswith("//"):
+            _run_command(found, text, as_json)
+        else:
+            text = text.removeprefix("/") if text.startswith("//") else text
+            opening = Opening(manager, found, **chat)
+            ctx.exit(_send(manager, opening, text, sampling, as_json))
+
+
+def _run_command(session: Session | None, line: str, as_json: bool) -> None:
+    if session is None:
+        raise UsageError(
+            f"{line.split()[0]} is a command, and belongs to a chat.",
+            "Name the chat with --session or --continue; to send a text that begins with /, write //.",
+        )
+    answer = session.command(line)
+    if as_json:
+        print_json({"text": answer, "session": session.id})
+    elif answer:
+        click.echo(for_output(answer))
+
+
+def _send(
+    manager: SessionManager, opening: Opening, text: str, sampling: dict[str, Any], as_json: bool
+) -> int:
+    from airochat.cli.stream import Diagnostics, describe, load_model, stream
+
+    manager.settings.sampling.replace(**sampling)
+    diagnostics = Diagnostics()
+    forget = manager.subscribe(diagnostics)
+    info = load_model(manager, diagnostics)
+    forget()
+    session = opening.session()
+    session.subscribe(diagnostics)
+    turn = session.send(text, **sampling)
+    interrupted = stream(turn, diagnostics, quiet=as_json)
+    if as_json:
+        print_json(describe(turn, session, manager, info))
+    return INTERRUPTED if interrupted else int(turn.reason == "failed")

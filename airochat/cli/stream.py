@@ -1,0 +1,128 @@
+"""Showing a turn while it runs: the reply on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from airochat.backends.base import ModelInfo
+from airochat.cli.common import for_output
+from airochat.cli.lazy import report
+from airochat.session import Session, SessionManager, Turn
+from airochat.session.events import ModelLoading, Notice, PromptRead, SessionEvent, TextAdded
+from airochat.text import one_line
+
+
+class Diagnostics:
+    """Shows what airochat is waiting for on one line of stderr, and notices on lines of their own.
+
+    Where stderr is not a terminal there are notices only. Events may come from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told: set[str] = set()
+        self._width = 0
+        self._live = sys.stderr.isatty()
+
+    def __call__(self, event: SessionEvent) -> None:
+        """Take in an event of a manager, a session or a turn."""
+        match event:
+            case ModelLoading(fraction, stage):
+                self._show(f"{stage} {fraction:.0%}" if fraction else stage)
+            case PromptRead(done=done, total=total) if done < total:
+                self._show(f"Reading the prompt {done / total:.0%}")
+            case Notice(message, hint):
+                self.clear()
+                report(message, hint)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Pass on warnings about the model, each only once."""
+        for warning in warnings:
+            if warning not in self._told:
+                self._told.add(warning)
+                report(warning)
+
+    def clear(self) -> None:
+        """Remove the line again."""
+        self._show("")
+
+    def _show(self, text: str) -> None:
+        with self._lock:
+            if self._live and (text or self._width):
+                text = one_line(text, 70)
+                click.echo(f"\r{text.ljust(self._width)}" + ("" if text else "\r"), nl=False, err=True)
+                self._width = len(text)
+
+
+def load_model(manager: SessionManager, diagnostics: Diagnostics) -> ModelInfo:
+    """Wait until the model is ready, and pass on its warnings; raises `ModelError`."""
+    manager.start()
+    try:
+        info = manager.wait_for_model()
+    finally:
+        diagnostics.clear()
+    diagnostics.warn(info.warnings)
+    return info
+
+
+def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
+    """Print a reply as it is written, unless ``quiet``; return whether Ctrl-C stopped it.
+
+    What was written until then is kept. A second Ctrl-C leaves at once. A failure is told on stderr.
+    """
+    interrupted = False
+    printed = ""
+    seen = 0
+    while True:
+        try:
+            for event in itertools.islice(turn, seen, None):
+                seen += 1
+                diagnostics(event)
+                if isinstance(event, TextAdded) and not quiet:
+                    diagnostics.clear()
+                    click.echo(for_output(event.text), nl=False)
+                    printed = event.text or printed
+            break
+        except KeyboardInterrupt:
+            if interrupted:
+                raise
+            interrupted = True
+            turn.stop()
+    diagnostics.clear()
+    if printed and not printed.endswith("\n"):
+        click.echo()
+    if turn.error:
+        report(turn.error, turn.hint)
+    return interrupted
+
+
+def describe(turn: Turn, session: Session, manager: SessionManager, info: ModelInfo) -> dict[str, Any]:
+    """Return a finished turn as ``say --json`` prints it."""
+    choice = manager.model.choose(session.template_name, info)
+    message = turn.message
+    return {
+        "text": turn.text,
+        "template": choice.template.name,
+        "why": list(choice.reasons),
+        "model": info.name,
+        "seed": message.provenance.sampling.get("seed") if message else None,
+        "session": session.id,
+        "message": message.id if message else None,
+        "stop_reason": turn.reason,
+        "usage": {
+            "prompt": turn.usage.prompt,
+            "reused": turn.usage.reused,
+            "evaluated": turn.usage.evaluated,
+            "generated": turn.usage.generated,
+        },
+        "timings": {
+            "first_token_s": turn.timings.first_token_s,
+            "tokens_per_s": turn.timings.tokens_per_s,
+        },
+    }

@@ -1,0 +1,33 @@
+"""Plugins: the points where they are called, and the host that finds, loads and isolates them.
+
+Everything a plugin needs is importable from here.
+"""
+
+from airochat.hooks.context import (
+    ChatContext,
+    Command,
+    ContextFor,
+    MessageFacts,
+    ReplyDraft,
+    SamplingDraft,
+    TurnFacts,
+    UserMessageDraft,
+)
+from airochat.hooks.hookspecs import hookimpl
+from airochat.hooks.host import PluginHost, PluginReport
+from airochat.prompt.blocks import Block
+
+__all__ = [
+    "Block",
+    "ChatContext",
+    "Command",
+    "ContextFor",
+    "MessageFacts",
+    "PluginHost",
+    "PluginReport",
+    "ReplyDraft",
+    "SamplingDraft",
+    "TurnFacts",
+    "UserMessageDraft",
+    "hookimpl",
+]

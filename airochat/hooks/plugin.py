@@ -1,0 +1,73 @@
+"""One plugin in the host: what was found, whether it runs, and how its hooks are called."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pluggy
+
+from airochat import checks
+from airochat.errors import PluginError
+from airochat.hooks import hookspecs
+from airochat.hooks.context import Command
+from airochat.hooks.discovery import Found
+
+State = Literal["on", "off", "failed"]
+"""Whether a plugin is called; ``failed`` ones have a reason and are not."""
+
+
+@dataclass(slots=True)
+class Plugin:
+    """A plugin and its state.
+
+    Each has a pluggy manager of its own: so plugins are called in our order, one failure ends no other call, and the
+    one to blame is known.
+    """
+
+    found: Found
+    state: State
+    error: str = ""
+    hooks: tuple[str, ...] = ()
+    commands: dict[str, Command] = field(default_factory=dict)
+    manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(hookspecs.PROJECT))
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self.found.name
+
+    def load(self) -> None:
+        """Run the plugin's code and check its hooks; raises whatever the plugin raises, and `PluginError`."""
+        self.manager.add_hookspecs(hookspecs)
+        known = [name for name in vars(hookspecs) if hasattr(self.manager.hook, name)]
+        plugin = self.found.load()
+        self.manager.register(plugin, self.name)
+        callers = self.manager.get_hookcallers(plugin) or []
+        for caller in callers:
+            (hook,) = caller.get_hookimpls()
+            if not caller.has_spec() and not hook.optionalhook:
+                raise PluginError(
+                    f"There is no hook {caller.name!r}.", checks.did_you_mean(caller.name, known)
+                )
+            if hook.wrapper or hook.hookwrapper:
+                raise PluginError(f"{caller.name} is a hook wrapper; plugins cannot wrap each other.")
+        self.hooks = tuple(caller.name for caller in callers if caller.has_spec())
+        if not self.hooks:
+            raise PluginError("It has no hooks.", "Put @airochat.hookimpl above its functions.")
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        """Call one hook of this plugin and return what it returned; raises whatever it raises."""
+        results = getattr(self.manager.hook, hook)(**arguments)
+        result = results[0] if results else None
+        if inspect.iscoroutine(result):
+            result.close()
+            raise TypeError(f"{hook} is async; hooks are ordinary functions")
+        return result
+
+    def tell(self, hook: str, **arguments: Any) -> None:
+        """Call a hook that returns nothing; `TypeError` if it does, since the author expected it to matter."""
+        result = self.call(hook, **arguments)
+        if result is not None:
+            raise TypeError(f"{hook} must return nothing, not {type(result).__name__}")

@@ -1,0 +1,59 @@
+"""Checks of what plugins hand back, so that the rest of airochat can rely on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeVar, get_args
+
+from airochat.conversation import Role
+from airochat.hooks.context import Command
+from airochat.prompt.blocks import Block
+from airochat.text import one_line
+
+_COMMAND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_Value = TypeVar("_Value")
+
+
+def checked_blocks(plugin: str, result: Any) -> list[Block]:
+    """Return a plugin's blocks with their source under its name; `TypeError` or `ValueError` for anything else."""
+    if result is None:
+        return []
+    if isinstance(result, (str, bytes)) or not isinstance(result, Iterable):
+        raise TypeError(f"contribute_blocks must return a list of Block, not {type(result).__name__}")
+    return [_checked_block(f"plugin:{plugin}", block) for block in result]
+
+
+def checked_change(before: _Value, after: Any) -> _Value:
+    """Return what a plugin has left in a draft; `TypeError` or `ValueError` if it cannot be used."""
+    if not isinstance(after, type(before)):
+        raise TypeError(f"it left a {type(after).__name__} in the draft, where a {type(before).__name__} was")
+    if isinstance(before, str) and isinstance(after, str) and before.strip() and not after.strip():
+        raise ValueError("it left no text in the draft")
+    return after
+
+
+def checked_command(command: Any) -> Command:
+    """Return a command that a plugin has offered; `TypeError` or `ValueError` if it cannot be used."""
+    if not isinstance(command, Command):
+        raise TypeError(f"register takes a Command, not {type(command).__name__}")
+    if not _COMMAND.fullmatch(command.name):
+        raise ValueError(f"{command.name!r} is not a command's name: lower-case letters, digits, - and _")
+    if not callable(command.run):
+        raise TypeError(f"the command {command.name} has nothing to run")
+    return replace(command, summary=one_line(command.summary, 200), usage=one_line(command.usage, 200))
+
+
+def _checked_block(source: str, block: Any) -> Block:
+    if not isinstance(block, Block):
+        raise TypeError(f"contribute_blocks must return blocks, not {type(block).__name__}")
+    for name, kind in (("source", str), ("text", str), ("reason", str), ("priority", int), ("pinned", bool)):
+        if not isinstance(getattr(block, name), kind):
+            raise TypeError(f"the {name} of a block is {getattr(block, name)!r}")
+    if block.role not in get_args(Role):
+        raise ValueError(f"the role of a block is {block.role!r}")
+    if block.depth is not None and (type(block.depth) is not int or block.depth < 0):
+        raise ValueError(f"the depth of a block is {block.depth!r}")
+    own = block.source == source or block.source.startswith(f"{source}/")
+    return block if own else replace(block, source=source)

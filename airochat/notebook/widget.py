@@ -1,0 +1,108 @@
+"""The chat widget of a notebook cell: one anywidget over one session."""
+
+from __future__ import annotations
+
+import contextvars
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+from IPython.display import publish_display_data
+
+from airochat.notebook.bridge import Bridge
+from airochat.notebook.static import transcript_bundle
+from airochat.notebook.transcript import State
+
+if TYPE_CHECKING:
+    from airochat.session import Session
+
+_HERE = Path(__file__).parent
+
+
+class ChatWidget(anywidget.AnyWidget):
+    """A conversation in a cell: type, watch the reply grow, stop it, ask again.
+
+    The widget follows its session, whoever drives it: ``session.send("…")`` in another cell shows up too. Displayed in
+    several cells it is the same chat. Below it stands a copy of the transcript as plain HTML, seen only where no
+    kernel runs, for instance on a page that shows notebooks.
+    """
+
+    _esm = _HERE / "chat_widget.js"
+    _css = _HERE / "chat_widget.css"
+    snapshot = traitlets.Dict().tag(sync=True)
+    """What was shown when the last reply ended; saved with the notebook."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._display_id = ""
+        self._context = contextvars.copy_context()
+        self._bridge = Bridge(session, self._publish, self._keep)
+        super().__init__(snapshot=self._bridge.full())
+        _answer_on_own_thread(self.comm)
+        self.on_msg(self._received)
+        self._bridge.start()
+
+    def settle(self, timeout: float | None = None) -> bool:
+        """Wait until no reply is growing and the page was sent everything; False after ``timeout`` seconds."""
+        turn = self.session.turn
+        return (turn is None or turn.wait(timeout)) and self._bridge.flush(timeout)
+
+    def close(self) -> None:
+        """Remove the widget from all cells; the session goes on."""
+        self._bridge.close()
+        super().close()
+
+    def _received(self, widget: object, message: object, buffers: object) -> None:
+        self._context = contextvars.copy_context()
+        if isinstance(message, dict):
+            self._bridge.ask(message)
+
+    def _in_context(self, function: Callable[..., object], *values: object) -> None:
+        """Call ``function`` in the context of the last request, which ipykernel 7 needs to address what is sent."""
+        self._context.copy().run(function, *values)
+
+    def _publish(self, message: State) -> None:
+        self._in_context(self.send, message)
+
+    def _keep(self, full: State) -> None:
+        self._in_context(setattr, self, "snapshot", full)
+        if self._display_id:
+            self._in_context(self._show_static, True)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, "text/plain": "Chat: the live view; the transcript is below."}, metadata
+
+    def _ipython_display_(self, **kwargs: Any) -> None:
+        data, metadata = self._repr_mimebundle_()
+        publish_display_data(data, metadata)
+        self._display_id = f"airochat-{self.model_id}"
+        self._show_static(False)
+
+    def _show_static(self, update: bool) -> None:
+        bundle = transcript_bundle(self.snapshot["state"])
+        publish_display_data(bundle, {}, transient={"display_id": self._display_id}, update=update)
+
+
+def _answer_on_own_thread(comm: object) -> None:
+    """Let Stop through while a cell runs.
+
+    ipykernel 7.4.0 hands a page's messages to the thread whose request last made this widget publish, which may be the
+    very cell that is blocking; without this attribute it keeps to the thread that the page asked for.
+    """
+    if getattr(comm, "_reply_subshell_for", None) is not None:
+        comm._reply_subshell_for = None  # type: ignore[attr-defined]
+
+
+_shown: weakref.WeakKeyDictionary[Session, ChatWidget] = weakref.WeakKeyDictionary()
+
+
+def show(session: Session) -> ChatWidget:
+    """Return the session's widget, the same one each time until it is closed, to be displayed by the cell."""
+    widget = _shown.get(session)
+    if widget is None or widget.comm is None:
+        widget = _shown[session] = ChatWidget(session)
+    return widget

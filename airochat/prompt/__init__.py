@@ -1,0 +1,22 @@
+"""From blocks and history to a prompt that fits, with a report of what became of each piece."""
+
+from airochat.prompt.assembly import assemble
+from airochat.prompt.blocks import Block, BlockReport, PromptPlan
+from airochat.prompt.characters import card_blocks, greetings
+from airochat.prompt.describe import plan_json, token_table, visible_text
+from airochat.prompt.macros import expand
+from airochat.prompt.tokens import Tokenizer
+
+__all__ = [
+    "Block",
+    "BlockReport",
+    "PromptPlan",
+    "Tokenizer",
+    "assemble",
+    "card_blocks",
+    "expand",
+    "greetings",
+    "plan_json",
+    "token_table",
+    "visible_text",
+]

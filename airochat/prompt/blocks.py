@@ -1,0 +1,66 @@
+"""Blocks: the pieces that a prompt is made of, and what became of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airochat.conversation import Role
+from airochat.templates.segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of the prompt, before it is known whether it fits.
+
+    ``depth`` None puts it at the head, in the order given; depth d puts it before the d newest messages, so 0 is after
+    the last one. Among blocks that do not fit, the lowest ``priority`` goes first; ``pinned`` ones never go.
+    """
+
+    source: str
+    """Where the text comes from: ``system``, ``card.description``, ``persona``, ``message:ID``, ``plugin:NAME`` …"""
+    text: str
+    depth: int | None = None
+    role: Role = "system"
+    priority: int = 0
+    pinned: bool = False
+    reason: str = ""
+    """Why it is in the prompt, as a person would say it: ``always``, ``keyword "lantern"`` …"""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReport:
+    """What became of one block: whether it is in the prompt, why, and how many tokens it takes."""
+
+    source: str
+    included: bool
+    reason: str
+    tokens: int
+    """Token count; an estimate from the length of the text if there is no tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """A finished prompt: its segments, its token ids, and the report of every block.
+
+    ``tokens`` is None without a tokenizer (a remote model, or none loaded); ``sources`` then is too, else it holds
+    the source of each token. ``stop`` are the texts and ``stop_tokens`` the ids that end the reply.
+    """
+
+    template: str
+    segments: tuple[Segment, ...]
+    tokens: tuple[int, ...] | None
+    sources: tuple[str, ...] | None
+    stop: tuple[str, ...]
+    stop_tokens: tuple[int, ...]
+    report: tuple[BlockReport, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The exact prompt as text, control tokens spelled out."""
+        return "".join(segment.text for segment in self.segments)
+
+    @property
+    def size(self) -> int:
+        """The number of tokens, or an estimate without a tokenizer."""
+        return sum(row.tokens for row in self.report) if self.tokens is None else len(self.tokens)

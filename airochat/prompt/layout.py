@@ -1,0 +1,66 @@
+"""Where blocks and messages stand: values in, the turns of a template out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from airochat.conversation import Message
+from airochat.prompt.blocks import Block
+from airochat.templates.segment import ChatTurn, Part
+from airochat.templates.template import Template
+from airochat.templates.turns import TEMPLATE
+
+SYSTEM_SOURCES = frozenset(("system", "card.system_prompt"))
+"""Sources of blocks that take the place of the default system text."""
+
+_BETWEEN = Part("\n\n", TEMPLATE)
+
+
+def with_system(blocks: Sequence[Block], default_system: str) -> tuple[Block, ...]:
+    """Return the blocks that have text, led by the default system text unless one of them takes its place."""
+    found = tuple(block for block in blocks if block.text)
+    if not default_system or any(block.source in SYSTEM_SOURCES for block in found):
+        return found
+    return (Block("system", default_system, pinned=True, reason="from the settings"), *found)
+
+
+def head(blocks: Sequence[Block], template: Template) -> tuple[Part, ...]:
+    """Return the parts of the system turn; none if the template shall write its own text alone.
+
+    The template's own text comes first where no block takes its place.
+    """
+    found = [block for block in blocks if block.depth is None]
+    if not found:
+        return ()
+    parts: list[Part] = []
+    if template.default_system and not any(block.source in SYSTEM_SOURCES for block in found):
+        parts = [Part(template.default_system, TEMPLATE), _BETWEEN]
+    for block in found:
+        parts += [Part(block.text, block.source), _BETWEEN]
+    return tuple(parts[:-1])
+
+
+def turns(blocks: Sequence[Block], history: Sequence[ChatTurn], template: Template) -> list[ChatTurn]:
+    """Return system turn, history, and the blocks at their depth; depth d stands before the d newest messages."""
+    system = head(blocks, template)
+    placed = [ChatTurn("system", system)] if system else []
+    for number, turn in enumerate(history):
+        placed += [*_notes(blocks, len(history) - number, deeper=number == 0), turn]
+    return [*placed, *_notes(blocks, 0, deeper=not history)]
+
+
+def message_source(message: Message) -> str:
+    """Return the source under which a message stands in the prompt and its report."""
+    return f"message:{message.id}"
+
+
+def as_turn(message: Message, kept: str | None) -> ChatTurn:
+    """Return a message as a turn; ``kept`` is the raw text of its token ids if these are to be reused."""
+    text, tokens = (message.text, ()) if kept is None else (kept, message.tokens)
+    return ChatTurn(message.role, (Part(text, message_source(message)),), message.name, tokens)
+
+
+def _notes(blocks: Sequence[Block], depth: int, *, deeper: bool) -> Iterator[ChatTurn]:
+    for block in blocks:
+        if block.depth is not None and (block.depth == depth or (deeper and block.depth > depth)):
+            yield ChatTurn(block.role, (Part(block.text, block.source),))

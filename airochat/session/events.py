@@ -1,0 +1,114 @@
+"""What a session tells its front ends: frozen values, delivered on the thread where they happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airochat.backends.base import ModelInfo, Timings, Usage
+from airochat.conversation import Message, Tree
+from airochat.prompt.blocks import PromptPlan
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """The model is being loaded: a fraction from 0 to 1, and what is being done."""
+
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """The model can be used; ``template`` is the chosen template's name and ``why`` the reasons for it."""
+
+    info: ModelInfo
+    template: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """The model could not be loaded, or its engine ended; turns start it anew."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know that stops nothing, such as a plugin that failed."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeChanged:
+    """Messages were added or the head moved."""
+
+    session: str
+    tree: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """A turn has begun; its reply will have the id ``message`` and stand under ``parent``."""
+
+    session: str
+    turn: str
+    message: str
+    parent: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReady:
+    """The prompt of a turn is assembled."""
+
+    session: str
+    turn: str
+    plan: PromptPlan
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRead:
+    """The model is reading the prompt: ``done`` of ``total`` tokens, ``reused`` of them from the cache."""
+
+    session: str
+    turn: str
+    done: int
+    total: int
+    reused: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextAdded:
+    """New text of the reply, and how many tokens it took."""
+
+    session: str
+    turn: str
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A turn is over. ``message`` is the stored reply, None if nothing was written.
+
+    ``reason`` is ``eos``, ``stop``, ``length``, ``user`` or ``failed``; on the last, ``error`` and ``hint`` are two
+    sentences for the user.
+    """
+
+    session: str
+    turn: str
+    message: Message | None
+    reason: str
+    usage: Usage
+    timings: Timings
+    error: str = ""
+    hint: str = ""
+
+
+TurnEvent = TurnStarted | PromptReady | PromptRead | TextAdded | TurnEnded
+ModelEvent = ModelLoading | ModelReady | ModelFailed
+SessionEvent = TurnEvent | ModelEvent | TreeChanged | Notice

@@ -1,0 +1,129 @@
+"""The model of a session manager: its backend, its loading, and the template chosen for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from airochat.backends import create_backend
+from airochat.backends.base import Backend, Loaded, LoadEvent, LoadFailed, Loading, ModelInfo
+from airochat.errors import AirochatError, ModelError
+from airochat.paths import Home
+from airochat.session.events import ModelEvent, ModelFailed, ModelLoading, ModelReady
+from airochat.settings import Settings
+from airochat.templates import OWN, Choice, Templates, detect, own_template
+
+_NO_MODEL = ModelError(
+    "No model is configured.",
+    "Give one with --model: a GGUF file, a name from `airochat models list`, `demo`, or `remote:ADDRESS`.",
+)
+
+
+class CurrentModel:
+    """Holds the backend that all sessions of a manager use, and exchanges it on request.
+
+    ``emit`` receives a `ModelEvent` whenever something changes, on the thread where it happens.
+    """
+
+    def __init__(
+        self, settings: Settings, home: Home, templates: Templates, emit: Callable[[ModelEvent], None]
+    ) -> None:
+        self._settings = settings
+        self._home = home
+        self._templates = templates
+        self._emit = emit
+        self._lock = threading.RLock()
+        self._backend: Backend | None = None
+        self._started = False
+        self.ref = settings.model
+        """The name by which the model was asked for; empty if none is configured."""
+        self.state: ModelEvent | None = None
+        """The newest event."""
+
+    def start(self) -> None:
+        """Begin loading, unless that has been done; a wrong model name becomes a `ModelFailed` event."""
+        with self._lock:
+            if self._started or not self.ref:
+                return
+            self._started = True
+            try:
+                backend = self._open()
+            except AirochatError as error:
+                self._publish(ModelFailed(error.message, error.hint))
+                self._started = False
+                return
+        backend.load(lambda event: self._on_load(backend, event))
+
+    def use(self, ref: str) -> None:
+        """Exchange the model: close the old one's backend and begin loading the new one."""
+        with self._lock:
+            old, self._backend = self._backend, None
+            self.ref, self._started, self.state = ref, False, None
+        if old is not None:
+            old.close()
+        self.start()
+
+    def backend(self) -> Backend:
+        """Return the backend, made if need be; raises `ModelError` if no model is configured or its name is wrong."""
+        with self._lock:
+            if not self.ref:
+                raise _NO_MODEL
+            self.start()
+            return self._backend or self._open()
+
+    def wait(self, timeout: float | None = None) -> ModelInfo:
+        """Block until the model is ready; raises `ModelError` or `TimeoutError`."""
+        return self.backend().wait(timeout)
+
+    @property
+    def current(self) -> Backend | None:
+        """The backend in use, or None before one is made."""
+        return self._backend
+
+    def choose(self, template: str, info: ModelInfo | None) -> Choice:
+        """Return the template of this name, or if it is empty the one that fits the model."""
+        if template == OWN and info is not None:
+            return Choice(own_template(info.metadata, info.vocabulary), "certain", ("You chose it.",))
+        if template and template != OWN:
+            return Choice(self._templates.get(template), "certain", ("You chose it.",))
+        if info is None:
+            return detect(self.ref, None, None, self._templates)
+        return detect(info.name, info.metadata, info.vocabulary, self._templates)
+
+    def check_template(self, name: str) -> None:
+        """Raise `TemplateError` unless there is a template of this name; an empty one lets the model decide."""
+        if name and name != OWN:
+            self._templates.get(name)
+
+    def close(self) -> None:
+        """Stop the engine and free the model."""
+        with self._lock:
+            backend, self._backend = self._backend, None
+            self._started = True
+        if backend is not None:
+            backend.close()
+
+    def _open(self) -> Backend:
+        if self._backend is None:
+            self._backend = create_backend(self.ref, self._settings, self._home)
+        return self._backend
+
+    def _on_load(self, backend: Backend, event: LoadEvent) -> None:
+        if backend is not self._backend:
+            return
+        match event:
+            case Loading(fraction, stage):
+                self._publish(ModelLoading(fraction, stage))
+            case LoadFailed(message, hint):
+                self._publish(ModelFailed(message, hint))
+            case Loaded(info):
+                try:
+                    choice = self.choose(self._settings.template, info)
+                except AirochatError as error:
+                    self._publish(ModelFailed(error.message, error.hint))
+                else:
+                    self._publish(ModelReady(info, choice.template.name, choice.reasons))
+
+    def _publish(self, event: ModelEvent) -> None:
+        self.state = event
+        self._emit(event)

@@ -1,0 +1,181 @@
+"""The one path of a turn, from the history to the stored reply."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from airochat.backends.base import (
+    Failed,
+    Finished,
+    ModelInfo,
+    PromptProgress,
+    Request,
+    TextDelta,
+    Timings,
+    Usage,
+)
+from airochat.conversation import Message, Provenance
+from airochat.errors import AirochatError, StoreError
+from airochat.hooks import TurnFacts
+from airochat.prompt.blocks import PromptPlan
+from airochat.sampling import MAX_SEED, Sampling
+from airochat.session.events import PromptRead, PromptReady, TextAdded, TurnEnded, TurnStarted
+from airochat.session.saving import ReplySaver
+
+if TYPE_CHECKING:
+    from airochat.session.session import Session
+    from airochat.session.turn import Turn
+    from airochat.templates import Template
+
+_log = logging.getLogger(__name__)
+_MARK = "\ue000"
+_WAIT_SLICE = 0.1
+"""Seconds between two looks at the stop flag while a model is loading."""
+
+
+class TurnRun:
+    """Runs one turn on a thread of its own; the session creates it and calls `run` once."""
+
+    def __init__(self, session: Session, turn: Turn, parent: str | None, sampling: Sampling) -> None:
+        self._session = session
+        self._turn = turn
+        self._parent = parent
+        self._sampling = sampling
+        self._created = time.time()
+        self._info: ModelInfo | None = None
+        self._template: Template | None = None
+        self._end: Finished | Failed | None = None
+        self._raw: list[str] = []
+        self._shown = False
+
+    def run(self) -> None:
+        """Run the turn to its end; whatever happens, the last event is a `TurnEnded`."""
+        session, turn = self._session, self._turn
+        session.publish(TurnStarted(session.id, turn.id, turn.message_id, self._parent, session.reply_name))
+        session.plugins.notify("on_turn_started", session.context, self._facts(None, ""))
+        try:
+            self._generate()
+        except AirochatError as error:
+            self._end = Failed(error.message, error.hint)
+        except Exception as error:
+            _log.exception("A turn failed")
+            self._end = Failed(
+                f"The turn failed: {type(error).__name__}: {error}", "The log file has the details."
+            )
+        self._finish()
+
+    def _generate(self) -> None:
+        info = self._wait_for_model()
+        if info is None:
+            return
+        session, turn = self._session, self._turn
+        self._info = info
+        plan, self._template = session.plan(self._parent, info, self._sampling)
+        for warning in plan.warnings:
+            session.notice(warning)
+        session.publish(PromptReady(session.id, turn.id, plan))
+        self._sampling = session.plugins.sampling(session.context, self._sampling)
+        if self._sampling.seed is None:
+            self._sampling = self._sampling.replace(seed=secrets.randbelow(MAX_SEED + 1))
+        request = self._request(plan)
+        with ReplySaver(
+            self._partial, session.save_reply, lambda error: session.notice(error.message, error.hint)
+        ):
+            for event in session.backend.generate(request):
+                match event:
+                    case PromptProgress(done, total, reused):
+                        session.publish(PromptRead(session.id, turn.id, done, total, reused))
+                    case TextDelta(text, tokens):
+                        self._add_text(text, tokens)
+                    case _:
+                        self._end = event
+
+    def _wait_for_model(self) -> ModelInfo | None:
+        while not self._turn.stopping:
+            try:
+                return self._session.wait_for_model(_WAIT_SLICE)
+            except TimeoutError:
+                continue
+        return None
+
+    def _request(self, plan: PromptPlan) -> Request:
+        stop = tuple(dict.fromkeys((*plan.stop, *self._sampling.stop)))
+        prompt = plan.text if plan.tokens is None else plan.tokens
+        return Request(self._turn.id, prompt, self._sampling, stop, plan.stop_tokens)
+
+    def _add_text(self, text: str, tokens: int) -> None:
+        self._raw.append(text)
+        if not self._shown and self._template is not None:
+            # The mark keeps the end from being stripped, since more text will follow.
+            text = self._template.finish(text + _MARK).removesuffix(_MARK)
+            self._shown = bool(text)
+        self._session.publish(TextAdded(self._session.id, self._turn.id, text, tokens))
+
+    def _partial(self) -> Message | None:
+        text = self._turn.text
+        return self._message(text, "running", (), Usage()) if text else None
+
+    def _message(
+        self, text: str, state: Any, tokens: tuple[int, ...], usage: Usage, reason: str = ""
+    ) -> Message:
+        info = self._info
+        provenance = Provenance(
+            model=info.name if info else "",
+            fingerprint=info.fingerprint if info else "",
+            template=self._template.name if self._template else "",
+            sampling=dataclasses.asdict(self._sampling),
+            stop_reason=reason,
+            usage=dataclasses.asdict(usage),
+        )
+        return Message(
+            id=self._turn.message_id,
+            parent=self._parent,
+            role="assistant",
+            name=self._session.reply_name,
+            text=text,
+            created=self._created,
+            state=state,
+            tokens=tokens,
+            provenance=provenance,
+        )
+
+    def _final(self, end: Finished | Failed | None) -> Message | None:
+        raw = "".join(self._raw)
+        text = self._template.finish(raw) if self._template else raw
+        if not text:
+            return None
+        changed = self._session.plugins.reply(self._session.context, text)
+        tokens = end.tokens if isinstance(end, Finished) and changed == text else ()
+        usage = end.usage if end else Usage()
+        match end:
+            case Finished("user") | None:
+                return self._message(changed, "stopped", tokens, usage, "user")
+            case Finished(reason):
+                return self._message(changed, "finished", tokens, usage, reason)
+            case Failed(error):
+                return self._message(changed, "failed", tokens, usage, error)
+
+    def _finish(self) -> None:
+        session, turn, end = self._session, self._turn, self._end
+        message = self._final(end)
+        if message is not None:
+            try:
+                session.keep_reply(message)
+            except StoreError as error:
+                session.notice(error.message, error.hint)
+        reason, error_text, hint = "user", "", ""
+        usage, timings = Usage(), Timings()
+        match end:
+            case Finished(reason, usage, timings):
+                pass
+            case Failed(error_text, hint, usage):
+                reason = "failed"
+        session.plugins.notify("on_turn_finished", session.context, self._facts(message, reason))
+        session.end_turn(TurnEnded(session.id, turn.id, message, reason, usage, timings, error_text, hint))
+
+    def _facts(self, message: Message | None, reason: str) -> TurnFacts:
+        return TurnFacts(self._session.id, self._turn.id, message, reason)

@@ -1,0 +1,149 @@
+"""A turn: one generation, from the request to the finished message, as its caller sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import Any
+
+from airochat.backends.base import Timings, Usage
+from airochat.conversation import Message
+from airochat.session.events import TextAdded, TurnEnded, TurnEvent
+
+
+class Turn:
+    """A running or finished generation.
+
+    Iterating yields its events from the first one on, also after it has ended; ``async for`` and ``await`` do the
+    same inside an event loop. All attributes may be read at any time from any thread.
+    """
+
+    def __init__(self, session_id: str, turn_id: str, message_id: str, on_stop: Callable[[], None]) -> None:
+        self.session_id = session_id
+        self.id = turn_id
+        self.message_id = message_id
+        """The id that the reply has, or will have."""
+        self._on_stop = on_stop
+        self._changed = threading.Condition()
+        self._events: list[TurnEvent] = []
+        self._watchers: list[Callable[[], None]] = []
+        self._texts: list[str] = []
+        self._ended: TurnEnded | None = None
+        self.stopping = False
+        """True once somebody asked the turn to stop."""
+
+    @property
+    def text(self) -> str:
+        """The reply so far; the finished one once the turn is done."""
+        with self._changed:
+            if self._ended is not None and self._ended.message is not None:
+                return self._ended.message.text
+            if len(self._texts) > 1:
+                self._texts = ["".join(self._texts)]
+            return self._texts[0] if self._texts else ""
+
+    @property
+    def done(self) -> bool:
+        """Whether the turn has ended."""
+        return self._ended is not None
+
+    @property
+    def message(self) -> Message | None:
+        """The stored reply, or None while there is none or if nothing was written."""
+        return self._ended.message if self._ended else None
+
+    @property
+    def usage(self) -> Usage:
+        """Token counts; zeros until the turn has ended."""
+        return self._ended.usage if self._ended else Usage()
+
+    @property
+    def timings(self) -> Timings:
+        """Wall times; zeros until the turn has ended."""
+        return self._ended.timings if self._ended else Timings()
+
+    @property
+    def reason(self) -> str:
+        """Why the turn ended: ``eos``, ``stop``, ``length``, ``user`` or ``failed``; empty before."""
+        return self._ended.reason if self._ended else ""
+
+    @property
+    def error(self) -> str:
+        """What went wrong, if the turn failed."""
+        return self._ended.error if self._ended else ""
+
+    @property
+    def hint(self) -> str:
+        """What to do about the error."""
+        return self._ended.hint if self._ended else ""
+
+    def stop(self) -> None:
+        """End the turn soon and keep what was written; returns at once."""
+        self.stopping = True
+        self._on_stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the turn has ended or ``timeout`` seconds are over; return whether it has ended."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ended is not None, timeout)
+
+    def __iter__(self) -> Iterator[TurnEvent]:
+        position = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda seen=position: len(self._events) > seen)  # type: ignore[misc]
+                event = self._events[position]
+            yield event
+            if isinstance(event, TurnEnded):
+                return
+            position += 1
+
+    async def __aiter__(self) -> AsyncIterator[TurnEvent]:
+        loop = asyncio.get_running_loop()
+        more = asyncio.Event()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(more.set)
+
+        with self._changed:
+            self._watchers.append(wake)
+        try:
+            position = 0
+            while True:
+                more.clear()
+                while position < len(self._events):
+                    event = self._events[position]
+                    position += 1
+                    yield event
+                    if isinstance(event, TurnEnded):
+                        return
+                await more.wait()
+        finally:
+            with self._changed:
+                self._watchers.remove(wake)
+
+    def __await__(self) -> Generator[Any, None, Message | None]:
+        async def finish() -> Message | None:
+            async for _ in self:
+                pass
+            return self.message
+
+        return finish().__await__()
+
+    def __repr__(self) -> str:
+        return f"<Turn {self.id} {self.reason or 'running'}: {self.text[:60]!r}>"
+
+    def record(self, event: TurnEvent) -> None:
+        """Take in an event of this turn; called by the session that runs it."""
+        with self._changed:
+            if isinstance(event, TextAdded):
+                self._texts.append(event.text)
+            elif isinstance(event, TurnEnded):
+                self._ended = event
+            self._events.append(event)
+            self._changed.notify_all()
+            watchers = list(self._watchers)
+        for wake in watchers:
+            wake()

@@ -1,0 +1,205 @@
+"""All settings: their names, defaults, ranges, and the file they come from."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airochat import checks
+from airochat.errors import SettingsError, StoreError
+from airochat.sampling import Sampling
+
+KV_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""Types that the KV cache can have in llama.cpp."""
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "main_gpu": (0, 15),
+    "n_batch": (1, 65_536),
+    "n_ubatch": (1, 65_536),
+    "n_threads": (0, 512),
+    "n_threads_batch": (0, 512),
+    "rope_freq_base": (0.0, 1e12),
+    "rope_freq_scale": (0.0, 1e3),
+    "yarn_ext_factor": (-1.0, 100.0),
+    "yarn_orig_ctx": (0, 10_000_000),
+}
+_FRACTIONAL = frozenset({"rope_freq_base", "rope_freq_scale", "yarn_ext_factor"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """How a model is loaded, checked when made. Names and meanings are llama.cpp's.
+
+    ``n_gpu_layers`` is a number, ``all``, or ``auto`` (all, if the build can offload at all). ``n_ctx`` ``auto``
+    takes the trained context, up to 8192. Thread counts of 0 mean one per physical core. ``rope_*`` of 0 and a
+    negative ``yarn_ext_factor`` take the model's own values. ``lora`` lists adapter files with a scale each.
+    """
+
+    engine: str = "process"
+    """``process`` keeps llama.cpp in a process of its own; ``thread`` runs it in this one, for tests and debugging."""
+    n_gpu_layers: int | str = "auto"
+    main_gpu: int = 0
+    split_mode: str = "layer"
+    tensor_split: tuple[float, ...] = ()
+    n_ctx: int | str = "auto"
+    n_batch: int = 512
+    n_ubatch: int = 256
+    n_threads: int = 0
+    n_threads_batch: int = 0
+    flash_attn: str = "auto"
+    type_k: str = "f16"
+    type_v: str = "f16"
+    use_mmap: bool = True
+    use_mlock: bool = False
+    rope_scaling: str = "model"
+    rope_freq_base: float = 0.0
+    rope_freq_scale: float = 0.0
+    yarn_ext_factor: float = -1.0
+    yarn_orig_ctx: int = 0
+    lora: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        checks.choice("engine", self.engine, ("process", "thread"))
+        checks.choice("split_mode", self.split_mode, ("none", "layer", "row"))
+        checks.choice("flash_attn", self.flash_attn, ("auto", "on", "off"))
+        checks.choice("type_k", self.type_k, KV_TYPES)
+        checks.choice("type_v", self.type_v, KV_TYPES)
+        checks.choice("rope_scaling", self.rope_scaling, ("model", "none", "linear", "yarn", "longrope"))
+        if self.n_gpu_layers not in ("auto", "all"):
+            checks.number("n_gpu_layers", self.n_gpu_layers, 0, 10_000, whole=True)
+        if self.n_ctx != "auto":
+            checks.number("n_ctx", self.n_ctx, 64, 10_000_000, whole=True)
+        for name, (low, high) in _RANGES.items():
+            checks.number(name, getattr(self, name), low, high, whole=name not in _FRACTIONAL)
+        if len(self.tensor_split) > 16:
+            raise SettingsError("tensor_split has more than 16 numbers.", "It takes one share for each GPU.")
+        for share in self.tensor_split:
+            checks.number("tensor_split", share, 0.0, 1e6)
+        for path, scale in self.lora:
+            checks.number(f"the scale of LoRA {path}", scale, -100.0, 100.0)
+        for name in ("use_mmap", "use_mlock"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name} = {getattr(self, name)!r} must be true or false.")
+        if self.n_ubatch > self.n_batch:
+            raise SettingsError(
+                f"n_ubatch = {self.n_ubatch} is larger than n_batch = {self.n_batch}.",
+                "Lower it, or raise n_batch.",
+            )
+        if self.flash_attn == "off" and self.type_v not in ("f16", "f32", "bf16"):
+            raise SettingsError(
+                f"type_v = {self.type_v!r} needs flash attention.", 'Set flash_attn = "auto".'
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a user can set. `Settings.load` reads the file; `replace` applies overrides by name."""
+
+    model: str = ""
+    """A path, a known name, ``demo``, ``remote:ADDRESS``, or ``scripted``; empty if none is configured."""
+    template: str = ""
+    """A template's name; empty lets airochat choose by the model."""
+    theme: str = "ember"
+    user_name: str = "You"
+    system: str = ""
+    """The system prompt; empty takes the template's own."""
+    model_dirs: tuple[str, ...] = ()
+    """Folders searched for GGUF files, beside ``models/`` in the data folder."""
+    plugins_enabled: tuple[str, ...] = ()
+    """Names of plugins by others that may run; bundled ones need no mention."""
+    plugins_disabled: tuple[str, ...] = ()
+    """Names of plugins that must not run."""
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def __post_init__(self) -> None:
+        for name in ("model", "template", "theme", "user_name", "system"):
+            if not isinstance(getattr(self, name), str):
+                raise SettingsError(f"{name} = {getattr(self, name)!r} is not a text.")
+        for name in ("model_dirs", "plugins_enabled", "plugins_disabled"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
+                raise SettingsError(f"{name} = {value!r} is not a list of texts.")
+
+    def replace(self, changes: Mapping[str, Any]) -> Settings:
+        """Return a copy with settings changed by name.
+
+        Engine and sampling fields are named directly (``n_ctx``, ``temperature``) or, for sampling, under
+        ``sampling``. An unknown name is a `SettingsError` with the closest known one.
+        """
+        own: dict[str, Any] = {}
+        engine: dict[str, Any] = {}
+        sampling: dict[str, Any] = {}
+        for name, value in changes.items():
+            value = _frozen(value)
+            if name == "sampling" and isinstance(value, Mapping):
+                sampling.update({key: _frozen(entry) for key, entry in value.items()})
+            elif name == "sampling" and isinstance(value, Sampling):
+                own[name] = value
+            elif name in EngineOptions.__dataclass_fields__:
+                engine[name] = value
+            elif name in Sampling.__dataclass_fields__:
+                sampling[name] = value
+            elif name in Settings.__dataclass_fields__:
+                own[name] = value
+            else:
+                raise SettingsError(
+                    f"There is no setting {name!r}.", checks.did_you_mean(name, setting_names())
+                )
+        if engine:
+            own["engine"] = dataclasses.replace(self.engine, **engine)
+        if sampling:
+            own["sampling"] = own.get("sampling", self.sampling).replace(**sampling)
+        return dataclasses.replace(self, **own)
+
+    @classmethod
+    def load(cls, path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+        """Read the settings file, if there is one, then apply ``AIROCHAT_MODEL`` and ``overrides``."""
+        settings = cls().replace(read_file(path)) if path.exists() else cls()
+        if os.environ.get("AIROCHAT_MODEL"):
+            settings = settings.replace({"model": os.environ["AIROCHAT_MODEL"]})
+        return settings.replace(overrides or {})
+
+
+def setting_names() -> list[str]:
+    """Return every name that a settings file may hold."""
+    own = [name for name in Settings.__dataclass_fields__ if name != "engine"]
+    return sorted({*own, *EngineOptions.__dataclass_fields__, *Sampling.__dataclass_fields__})
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Parse a settings file; `SettingsError` names the file and the line."""
+    import tomli
+
+    try:
+        return tomli.loads(path.read_text(encoding="utf-8"))
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The settings file {path} cannot be read: {error}.", "Correct that line."
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+
+
+def remember(path: Path, changes: Mapping[str, Any]) -> None:
+    """Write some settings into the file, keeping its comments and everything else in it."""
+    import tomlkit
+
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        for name, value in changes.items():
+            document[name] = value
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.write_text(tomlkit.dumps(document), encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise StoreError(f"The settings file {path} cannot be written: {error.strerror}.") from None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,24 @@
+"""Prompt templates: what every model family wants, byte for byte, and how to tell which one a model wants."""
+
+from airochat.templates.catalog import Templates
+from airochat.templates.detect import Choice, detect
+from airochat.templates.family import parse_family
+from airochat.templates.jinja import OWN, JinjaTemplate, own_template
+from airochat.templates.segment import ChatTurn, Part, Segment, Vocabulary
+from airochat.templates.template import Family, Template
+
+__all__ = [
+    "OWN",
+    "ChatTurn",
+    "Choice",
+    "Family",
+    "JinjaTemplate",
+    "Part",
+    "Segment",
+    "Template",
+    "Templates",
+    "Vocabulary",
+    "detect",
+    "own_template",
+    "parse_family",
+]

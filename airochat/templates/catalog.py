@@ -1,0 +1,74 @@
+"""The templates at hand: those shipped, and the user's own."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from airochat.checks import did_you_mean
+from airochat.errors import TemplateError
+from airochat.templates.family import parse_family
+from airochat.templates.template import Family
+
+_SHIPPED = Path(__file__).resolve().parent / "data"
+
+
+class Templates:
+    """All templates made from data, by name; a file in ``user_dir`` takes the place of a shipped one of its name."""
+
+    def __init__(self, user_dir: Path | None = None) -> None:
+        self._user_dir = user_dir
+        self._problems: dict[str, TemplateError] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names in order."""
+        return tuple(self._found)
+
+    def all(self) -> tuple[Family, ...]:
+        """Return the templates in the order of their names."""
+        return tuple(self._found.values())
+
+    def get(self, name: str) -> Family:
+        """Return a template; `TemplateError` with the closest name if there is none, or why its file is broken."""
+        if name in self._found:
+            return self._found[name]
+        if name in self._problems:
+            raise self._problems[name]
+        raise TemplateError(f"There is no template {name!r}.", did_you_mean(name, self._found))
+
+    @property
+    def problems(self) -> tuple[TemplateError, ...]:
+        """What is wrong with the user's files that could not be read."""
+        self.names()
+        return tuple(self._problems.values())
+
+    @cached_property
+    def _found(self) -> dict[str, Family]:
+        shipped = {path.stem: _read(path) for path in _SHIPPED.glob("*.toml")}
+        return dict(sorted({**shipped, **self._own()}.items()))
+
+    def _own(self) -> dict[str, Family]:
+        found: dict[str, Family] = {}
+        try:
+            paths = sorted(self._user_dir.glob("*.toml")) if self._user_dir else []
+        except OSError as error:
+            self._problems[""] = TemplateError(
+                f"The folder {self._user_dir} cannot be read: {error.strerror}."
+            )
+            return found
+        for path in paths:
+            try:
+                found[path.stem] = _read(path)
+            except TemplateError as problem:
+                self._problems[path.stem] = problem
+        return found
+
+
+def _read(path: Path) -> Family:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TemplateError(f"The template {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise TemplateError(f"The template {path} is not UTF-8 text.", "Save it as UTF-8.") from None
+    return parse_family(path.stem, text, str(path))

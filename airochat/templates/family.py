@@ -1,0 +1,149 @@
+"""Template files: TOML to `Family`, every field checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from airochat.checks import did_you_mean
+from airochat.errors import TemplateError
+from airochat.templates.segment import Segment
+from airochat.templates.template import Family, Marks
+
+_SPELLING = {"bos": "<s>", "eos": "</s>", "eot": "</s>"}
+
+
+def parse_family(name: str, text: str, where: str) -> Family:
+    """Read a template file's text; `TemplateError` names ``where`` it is and the key that is wrong."""
+    import tomli
+
+    try:
+        data = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise TemplateError(
+            f"The template {where} is not valid TOML: {error}.", "Correct that line."
+        ) from None
+    except RecursionError:
+        raise TemplateError(f"The template {where} is nested too deeply.") from None
+    top = _Table(where, "", data)
+    spelling = _spelling(top.table("spelling", optional=True))
+    system, user = top.table("system"), top.table("user")
+    assistant, reply = top.table("assistant"), top.table("reply")
+    family = Family(
+        name=name,
+        title=top.text("title"),
+        why=top.text("why"),
+        versions=top.texts("versions", optional=True),
+        bos=cast(Literal["always", "model"], top.choice("bos", ("always", "model"))),
+        notes=cast(Literal["own", "user"], top.choice("notes", ("own", "user"))),
+        default_system=system.text("default"),
+        system=_marks(system, spelling),
+        user=_marks(user, spelling),
+        assistant=_marks(assistant, spelling),
+        reply=reply.written("before", spelling),
+        stop=reply.texts("stop"),
+        stop_specials=reply.texts("stop_specials"),
+        strip_leading_space=reply.flag("strip_leading_space"),
+        strip_end=reply.flag("strip_end"),
+        spelling=spelling,
+    )
+    for table in (top, system, user, assistant, reply):
+        table.finish()
+    return family
+
+
+def _marks(table: _Table, spelling: Mapping[str, str]) -> Marks:
+    return Marks(table.written("before", spelling), table.written("after", spelling))
+
+
+def _spelling(table: _Table) -> dict[str, str]:
+    spelling = {name: table.text(name, usual) for name, usual in _SPELLING.items()}
+    table.finish()
+    return spelling
+
+
+class _Table:
+    """One table of a file, whose values are taken key by key, so that what is left over is unknown."""
+
+    def __init__(self, where: str, name: str, data: Mapping[str, Any]) -> None:
+        self._where = where
+        self._name = name
+        self._data = data
+        self._known: set[str] = set()
+
+    def table(self, key: str, *, optional: bool = False) -> _Table:
+        value = self._take(key, {} if optional else None)
+        if not isinstance(value, dict):
+            raise self._wrong(key, value, "a table")
+        return _Table(self._where, self._path(key), value)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._take(key, default)
+        if not isinstance(value, str):
+            raise self._wrong(key, value, "a text")
+        return value
+
+    def texts(self, key: str, *, optional: bool = False) -> tuple[str, ...]:
+        value = self._take(key, [] if optional else None)
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            raise self._wrong(key, value, "a list of texts that are not empty")
+        return tuple(value)
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, value, "true or false")
+        return value
+
+    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
+        value = self._take(key)
+        if value not in allowed:
+            raise self._wrong(key, value, " or ".join(map(repr, allowed)))
+        return str(value)
+
+    def written(self, key: str, spelling: Mapping[str, str]) -> tuple[Segment, ...]:
+        value = self._take(key)
+        if not isinstance(value, list):
+            raise self._wrong(key, value, 'a list of texts and { special = "…" }')
+        return tuple(self._segment(key, item, spelling) for item in value)
+
+    def finish(self) -> None:
+        unknown = sorted(self._data.keys() - self._known)
+        if unknown:
+            hint = did_you_mean(unknown[0], self._known)
+            raise TemplateError(
+                f"The template {self._where} has an unknown key {self._path(unknown[0])!r}.", hint
+            )
+
+    def _segment(self, key: str, item: Any, spelling: Mapping[str, str]) -> Segment:
+        if isinstance(item, str) and item:
+            return Segment(item)
+        if isinstance(item, dict) and item.keys() == {"special"}:
+            special = item["special"]
+            if isinstance(special, str) and special:
+                return Segment(spelling.get(special, special), special)
+        raise self._wrong(key, item, 'a text that is not empty, or { special = "…" }')
+
+    def _take(self, key: str, default: Any = None) -> Any:
+        self._known.add(key)
+        if key in self._data:
+            return self._data[key]
+        if default is None:
+            raise TemplateError(
+                f"The template {self._where} has no {self._path(key)!r}.", f"Add it{self._misspelt(key)}."
+            )
+        return default
+
+    def _misspelt(self, key: str) -> str:
+        import difflib
+
+        close = difflib.get_close_matches(key, self._data.keys(), n=1)
+        return f"; or is {close[0]!r} meant to be it" if close else ""
+
+    def _wrong(self, key: str, value: Any, wanted: str) -> TemplateError:
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else shown[:59] + "…"
+        return TemplateError(f"The template {self._where}: {self._path(key)} = {shown} is not {wanted}.")
+
+    def _path(self, key: str) -> str:
+        return f"{self._name}.{key}" if self._name else key

@@ -1,0 +1,262 @@
+"""The model's own chat template: Jinja from the GGUF's metadata, written to segments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airochat.conversation import Role
+from airochat.errors import TemplateError
+from airochat.templates.segment import ChatTurn, Part, Segment, Vocabulary
+from airochat.templates.turns import (
+    TEMPLATE,
+    alternate,
+    kept_reply,
+    merge_notes,
+    split_system,
+    strip_parts,
+    tidy,
+    unwritten,
+)
+from airochat.text import one_line
+
+if TYPE_CHECKING:
+    from airochat.templates.sandbox import Sandbox
+
+OWN = "gguf"
+"""The name of the model's own template."""
+
+METADATA_KEY = "tokenizer.chat_template"
+"""Where a GGUF file keeps it."""
+
+OPENING = "Start the conversation."
+"""The user's first words where a template refuses a conversation that the assistant opens; one of the phrases that
+open the roleplay chats of Airoboros' training data."""
+
+# Whitespace that str.strip() takes and no template writes: what is left of it tells whether contents are stripped.
+_PAD = "\u2003"
+_MARK = re.compile(f"({_PAD}?)\ue000([0-9]+)\ue001({_PAD}?)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Habits:
+    """What a template was seen to do with a test conversation."""
+
+    system: bool
+    """It writes a system message."""
+    trims: bool
+    """It strips whitespace off replies."""
+    lead: str | None
+    """The text that stands before every earlier reply; None if a reply's prefix is another one."""
+    gap: str
+    """What of it comes after the prefix that a reply is generated after."""
+    stop: tuple[str, ...]
+    stop_specials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JinjaTemplate:
+    """A Jinja chat template that has rendered a test conversation; made by `own_template`."""
+
+    source: str = field(repr=False)
+    vocabulary: Vocabulary
+    clock: Callable[[], datetime] = datetime.now
+    name: str = OWN
+    title: str = "The model's own"
+    why: str = "The model file brings this template."
+    default_system: str = ""
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """Texts that end a reply."""
+        return self._habits.stop
+
+    @property
+    def stop_specials(self) -> tuple[str, ...]:
+        """Control tokens that end a reply."""
+        return self._habits.stop_specials
+
+    def render(self, turns: Sequence[ChatTurn], *, reply: bool = True, prefill: str = "") -> list[Segment]:
+        """Write a conversation; see `Template.render`.
+
+        Where the template refuses two turns of one role in a row, or an assistant that opens, these are joined, or
+        given an opening.
+        """
+        system, rest = merge_notes(*split_system(turns))
+        if system and not self._habits.system:
+            rest = _into_first_user(system, rest)
+            system = ()
+        try:
+            segments = self._write(system, rest, reply)
+        except TemplateError:
+            alternating = alternate(rest, OPENING)
+            if alternating == rest:
+                raise
+            segments = self._write(system, alternating, reply)
+        if reply and prefill:
+            segments.append(Segment(prefill, source="prefill"))
+        return segments
+
+    def finish(self, text: str) -> str:
+        """Strip one leading space, or all whitespace if the template strips it from replies."""
+        return text.strip() if self._habits.trims else text.removeprefix(" ")
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        from airochat.templates.sandbox import Sandbox
+
+        return Sandbox(self.source, self.clock)
+
+    @cached_property
+    def _habits(self) -> _Habits:
+        return _observe(self)
+
+    def _run(self, messages: Sequence[Mapping[str, Any]], reply: bool) -> str:
+        names = {"bos_token": self.vocabulary.bos, "eos_token": self.vocabulary.eos}
+        context: dict[str, Any] = {name: self.vocabulary.spelling(token) for name, token in names.items()}
+        context |= {
+            "messages": list(messages),
+            "add_generation_prompt": reply,
+            "tools": None,
+            "documents": None,
+        }
+        try:
+            return self._sandbox.run(context, size=1_000 * len(messages))
+        # A stranger's template can raise anything at all, and whatever it is, the template is not usable.
+        except Exception as error:
+            reason = one_line(str(error), 200) or type(error).__name__
+            raise TemplateError(
+                f"The model's own template cannot be used: {reason}.",
+                "Choose another one, for instance chatml.",
+            ) from None
+
+    def _mark(self, turns: Sequence[ChatTurn], reply: bool) -> Iterator[str | tuple[int, bool, bool]]:
+        """Yield the template's texts, and for each content its turn's number and whether its sides are stripped."""
+        messages = [
+            {"role": turn.role, "content": f"{_PAD}\ue000{number}\ue001{_PAD}" if turn.text else ""}
+            for number, turn in enumerate(turns)
+        ]
+        rendered = self._run(messages, reply)
+        done = 0
+        for match in _MARK.finditer(rendered):
+            if int(match[2]) < len(turns):
+                yield rendered[done : match.start()]
+                yield int(match[2]), not match[1], not match[3]
+                done = match.end()
+        yield rendered[done:]
+
+    def _write(self, system: tuple[Part, ...], rest: Sequence[ChatTurn], reply: bool) -> list[Segment]:
+        turns = (*([ChatTurn("system", system)] if system else []), *rest)
+        written: list[Segment] = []
+        text, raw = "", ""
+        for item in self._mark(turns, reply):
+            if isinstance(item, str):
+                text = unwritten(item, raw) if raw else item
+                raw = ""
+                continue
+            turn = turns[item[0]]
+            if turn.tokens and self._habits.lead and text.endswith(self._habits.lead):
+                written += [*self._template_text(text.removesuffix(self._habits.gap)), kept_reply(turn)]
+                raw = turn.text
+            else:
+                parts = strip_parts(turn.parts, left=item[1], right=item[2])
+                written += [
+                    *self._template_text(text),
+                    *(Segment(part.text, source=part.source) for part in parts),
+                ]
+        return tidy([*written, *self._template_text(text)])
+
+    @cached_property
+    def _controls(self) -> re.Pattern[str] | None:
+        # Some vocabularies list plain words and runs of whitespace as user-defined tokens; those stay text.
+        spellings = [spelling for spelling in self.vocabulary.specials if not spelling.isspace() and spelling]
+        longest = sorted(spellings, key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest))) if longest else None
+
+    def _template_text(self, text: str) -> Iterator[Segment]:
+        done = 0
+        for match in self._controls.finditer(text) if self._controls else ():
+            yield Segment(text[done : match.start()])
+            yield Segment(match[0], match[0])
+            done = match.end()
+        yield Segment(text[done:])
+
+
+def own_template(
+    metadata: Mapping[str, str], vocabulary: Vocabulary, clock: Callable[[], datetime] = datetime.now
+) -> JinjaTemplate:
+    """Return the template in a model's metadata; `TemplateError` if there is none, or it fails a test conversation.
+
+    ``clock`` tells the time to templates that write today's date.
+    """
+    from airochat.templates.sandbox import MAX_SOURCE
+
+    source = metadata.get(METADATA_KEY, "")
+    if not source.strip():
+        raise TemplateError("The model file has no template of its own.", "Choose one, for instance chatml.")
+    if len(source) > MAX_SOURCE:
+        raise TemplateError(f"The model's own template is too long: {len(source):,} characters.")
+    template = JinjaTemplate(source, vocabulary, clock)
+    template.stop  # noqa: B018 -- renders the test conversation
+    return template
+
+
+def _into_first_user(system: tuple[Part, ...], turns: Sequence[ChatTurn]) -> tuple[ChatTurn, ...]:
+    first = next((index for index, turn in enumerate(turns) if turn.role == "user"), None)
+    if first is None:
+        return (ChatTurn("user", system), *turns)
+    merged = ChatTurn("user", (*system, Part("\n\n", TEMPLATE), *turns[first].parts), turns[first].name)
+    return (*turns[:first], merged, *turns[first + 1 :])
+
+
+def _observe(template: JinjaTemplate) -> _Habits:
+    system = _try_system(template)
+    roles: tuple[Role, ...] = (
+        ("system", "user", "assistant", "user") if system else ("user", "assistant", "user")
+    )
+    turns = [ChatTurn(role, (Part("x", TEMPLATE),)) for role in roles]
+    first = int(system)
+    before, after, trims = _around(template, turns, True, first + 1)
+    _around(template, turns, True, first + 2)
+    prefix = list(template._mark(turns[: first + 1], True))[-1]
+    reused = isinstance(prefix, str) and before.startswith(prefix) and not before[len(prefix) :].strip()
+    specials = [segment for segment in template._template_text(after) if segment.special]
+    closing = next(template._template_text(after)).text
+    stops = (
+        tuple(segment.special for segment in specials[:1] if segment.special) if not closing.strip() else ()
+    )
+    return _Habits(
+        system=system,
+        trims=trims,
+        lead=before if reused else None,
+        gap=before[len(prefix) :] if reused else "",
+        stop=(closing.rstrip(),) if closing.strip() else (),
+        stop_specials=stops or ("eos", "eot"),
+    )
+
+
+def _try_system(template: JinjaTemplate) -> bool:
+    turns = [ChatTurn("system", (Part("x", TEMPLATE),)), ChatTurn("user", (Part("x", TEMPLATE),))]
+    try:
+        return 0 in [item[0] for item in template._mark(turns, True) if not isinstance(item, str)]
+    except TemplateError:
+        return False
+
+
+def _around(
+    template: JinjaTemplate, turns: Sequence[ChatTurn], reply: bool, number: int
+) -> tuple[str, str, bool]:
+    """Return the texts before and after a content, and whether its sides are stripped."""
+    items = list(template._mark(turns, reply))
+    for index, item in enumerate(items):
+        if not isinstance(item, str) and item[0] == number:
+            return str(items[index - 1]), str(items[index + 1]), item[1] and item[2]
+    raise TemplateError(
+        "The model's own template cannot be used: it leaves out messages.",
+        "Choose another one, for instance chatml.",
+    )

@@ -1,0 +1,74 @@
+"""Airoboros model names: which version a name or a path means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LATER = ("3.0", "3.1", "3.1.1", "3.1.2", "3.2", "3.3")
+VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4", "1.4.1", "2.0", "m2.0", "2.1", "2.2", "2.2.1", *_LATER)
+"""Every released version with a number; ``gpt-3.5`` came before them."""
+
+_FAMILY = re.compile(r"airobo|spicyboros|chronoboros|airochronos|airolima")
+_MERGE = re.compile(r"chronoboros|airochronos|airolima|merge")
+_NOISE = re.compile(
+    r"\.(?:gguf|ggml\w*|bin|safetensors)\b"
+    r"|(?<![a-z0-9])(?:i?q\d(?:[-.](?:k|[01])(?![a-z0-9]))?(?:[-.](?:x?x?s|m|l|xl))?|[bf]p?(?:16|32)|ggml\w*|gptq|awq)(?![a-z0-9])"
+    r"|(?<![a-z0-9])\d+[-.]?bit(?![a-z0-9])"
+    r"|(?<![0-9.])c?\d+(?:\.\d+)?b(?![a-z0-9])"
+    r"|(?<![a-z0-9])(?:l[123]|llama-?[123](?:\.\d)?|\d+k)(?![a-z0-9])"
+    r"|\d{5}-of-\d{5}"
+)
+_AFTER_GPT4 = re.compile(r"gpt-?4-+(m?)([1-3])[.-](\d{1,2})(?:[.-](\d))?(?![0-9a-z])")
+_BARE = re.compile(r"(?<![0-9.])(?<![a-z][0-9])(m?)([1-3])[.-](\d{1,2})(?:[.-](\d))?(?![0-9a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class AiroborosName:
+    """What a name says: the version (``gpt-3.5``, ``1.3``, ``m2.0`` …, or empty), the size, and if it is a merge."""
+
+    version: str
+    billions: int = 0
+    merged: bool = False
+
+
+def read_name(name: str) -> AiroborosName | None:
+    """Return what a name or path says of an Airoboros model; None if it names none.
+
+    The last folder or file that names the family counts, so that ``airoboros-65b-gpt4-1.3/model.gguf`` is known too.
+
+    >>> read_name("TheBloke/airoboros-65b-gpt4-1.3.ggmlv3.q5_0.bin")
+    AiroborosName(version='1.3', billions=65, merged=False)
+    >>> read_name("airoboros-3b-3p11").version
+    '3.1.1'
+    """
+    for part in reversed(re.split(r"[/\\]", name.lower())):
+        if _FAMILY.search(part):
+            plain = re.sub(r"(?<=\d)p(?=\d)", ".", part.replace("_", "-").replace(" ", "-"))
+            size = re.search(r"(?<![0-9.])c?(\d+)b(?![a-z0-9])", plain)
+            return AiroborosName(_version(plain), int(size[1]) if size else 0, bool(_MERGE.search(plain)))
+    return None
+
+
+def _version(name: str) -> str:
+    if re.search(r"gpt-?3\.5", name):
+        return "gpt-3.5"
+    bare = re.sub(r"(?<=[a-z]{4})(?=\d\.\d)", "-", _NOISE.sub("", name))
+    for pattern in (_AFTER_GPT4, _BARE):
+        for match in pattern.finditer(bare):
+            for version in _readings(*match.groups()):
+                if version in VERSIONS:
+                    return version
+    if "gpt4" in name or "gpt-4" in name:
+        return "1.0"
+    if "spicyboros" in name:
+        return "2.2"
+    return "" if _MERGE.search(name) else "gpt-3.5"
+
+
+def _readings(prefix: str, major: str, minor: str, patch: str | None) -> list[str]:
+    # 3.11 is how a name without room for a second point writes 3.1.1.
+    if len(minor) == 2:
+        minor, patch = minor[0], minor[1]
+    short = f"{prefix}{major}.{minor}"
+    return [f"{short}.{patch}", short] if patch else [short]

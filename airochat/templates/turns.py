@@ -1,0 +1,109 @@
+"""What every renderer does with turns and segments before and after its own format."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from airochat.templates.segment import ChatTurn, Part, Segment
+
+TEMPLATE = "template"
+"""The source of whatever a template adds by itself."""
+
+
+def split_system(turns: Sequence[ChatTurn]) -> tuple[tuple[Part, ...], tuple[ChatTurn, ...]]:
+    """Split off the first turn if it is a system turn; no parts if there is none, or it is empty."""
+    if not turns or turns[0].role != "system":
+        return (), tuple(turns)
+    return turns[0].parts if turns[0].text else (), tuple(turns[1:])
+
+
+def merge_notes(
+    system: tuple[Part, ...], turns: Iterable[ChatTurn]
+) -> tuple[tuple[Part, ...], tuple[ChatTurn, ...]]:
+    """Move system turns amid a conversation into the user turns, for formats that know none there.
+
+    A note stands before the text of the next user turn, or after that of the last one if none follows, parted by a
+    newline; without any user turn it ends the system text.
+    """
+    merged: list[ChatTurn] = []
+    notes: list[Part] = []
+    for turn in turns:
+        if turn.role == "system":
+            notes += [*turn.parts, Part("\n", TEMPLATE)]
+        elif turn.role == "user" and notes:
+            merged.append(dataclasses.replace(turn, parts=(*notes, *turn.parts)))
+            notes = []
+        else:
+            merged.append(turn)
+    if not notes:
+        return system, tuple(merged)
+    trailing = (Part("\n", TEMPLATE), *notes[:-1])
+    last = max((index for index, turn in enumerate(merged) if turn.role == "user"), default=None)
+    if last is None:
+        return (*system, *(trailing if system else trailing[1:])), tuple(merged)
+    merged[last] = dataclasses.replace(merged[last], parts=(*merged[last].parts, *trailing))
+    return system, tuple(merged)
+
+
+def alternate(turns: Iterable[ChatTurn], opening: str) -> tuple[ChatTurn, ...]:
+    """Make user and assistant take turns, for formats that refuse anything else.
+
+    Neighbours of one role are joined by an empty line and lose their kept tokens; ``opening`` becomes a user turn
+    before an assistant turn that would come first.
+    """
+    result: list[ChatTurn] = []
+    for turn in turns:
+        if not result and turn.role == "assistant":
+            result.append(ChatTurn("user", (Part(opening, TEMPLATE),)))
+        if result and result[-1].role == turn.role:
+            parts = (*result[-1].parts, Part("\n\n", TEMPLATE), *turn.parts)
+            result[-1] = ChatTurn(turn.role, parts, result[-1].name)
+        else:
+            result.append(turn)
+    return tuple(result)
+
+
+def strip_parts(parts: Sequence[Part], *, left: bool, right: bool) -> tuple[Part, ...]:
+    """Return parts whose joined text has no whitespace at the sides that are to be stripped."""
+    texts = [part.text for part in parts]
+    for index in range(len(texts)) if left else ():
+        texts[index] = texts[index].lstrip()
+        if texts[index]:
+            break
+    for index in reversed(range(len(texts))) if right else ():
+        texts[index] = texts[index].rstrip()
+        if texts[index]:
+            break
+    return tuple(Part(text, part.source) for text, part in zip(texts, parts, strict=True) if text)
+
+
+def kept_reply(turn: ChatTurn) -> Segment:
+    """Return the segment of a reply whose token ids were kept."""
+    return Segment(turn.text, source=next((part.source for part in turn.parts), TEMPLATE), tokens=turn.tokens)
+
+
+def unwritten(closing: str, written: str) -> str:
+    r"""Return what of a turn's closing is still to be written after a reply that may have written its whitespace.
+
+    >>> unwritten("\nUSER:", "Hello.\n")
+    'USER:'
+    """
+    blank = len(closing) - len(closing.lstrip())
+    done = next((size for size in range(blank, 0, -1) if written.endswith(closing[:size])), 0)
+    return closing[done:]
+
+
+def tidy(segments: Iterable[Segment]) -> list[Segment]:
+    """Drop empty segments and join neighbours of plain text that have the same source."""
+    result: list[Segment] = []
+    for segment in segments:
+        plain = segment.special is None and not segment.tokens
+        if plain and not segment.text:
+            continue
+        last = result[-1] if result else None
+        if plain and last and last.special is None and not last.tokens and last.source == segment.source:
+            result[-1] = dataclasses.replace(last, text=last.text + segment.text)
+        else:
+            result.append(segment)
+    return result

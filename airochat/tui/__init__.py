@@ -1,0 +1,35 @@
+"""The terminal interface."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airochat.session import Session, SessionManager
+
+__all__ = ["run"]
+
+
+def run(manager: SessionManager, session: Session | None = None, theme: str | None = None) -> None:
+    """Open the terminal interface on a session, by default the latest, and return when the user leaves.
+
+    ``theme`` wins over the setting; an unknown one is a `UsageError` before anything is drawn. The manager stays the
+    caller's to close.
+    """
+    from airochat.themes import load_themes
+
+    known = load_themes(manager.home)
+    chosen = known.get(theme) if theme else None
+    from airochat.tui.splash import splash, unsplash
+
+    splash()
+    # Collecting garbage while modules are read and the first frame is made costs a fifth of that time.
+    gc.disable()
+    try:
+        from airochat.tui.start import start
+
+        start(manager, session, known, chosen)
+    finally:
+        gc.enable()
+        unsplash()

@@ -1,0 +1,178 @@
+"""What is shown of one session: a fold of its events, without any widget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from airochat.conversation import Message, Tree
+from airochat.session.events import PromptRead, PromptReady, TextAdded, TreeChanged, TurnEnded, TurnStarted
+from airochat.text import clean, one_line
+from airochat.tui import words
+from airochat.tui.entries import Entry, Piece
+from airochat.tui.live import Live
+
+_UNFINISHED = "cut off: the program ended while this was being written"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to redraw: all messages from ``keep`` on, or else only the last one's text."""
+
+    keep: int | None = None
+    last: bool = False
+
+
+class Conversation:
+    """The messages of one session as the transcript shows them; a `Source`.
+
+    The running reply stands after the messages it answers; once it is in the tree, it is a message like any other.
+    Events of another turn than the running one are late, and change nothing.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.live: Live | None = None
+        self.ended: TurnEnded | None = None
+        """How the newest turn ended."""
+        self._shown: tuple[Message, ...] = tree.history
+        self._keep: int | None = None
+        self._last = False
+
+    def apply(
+        self, event: TreeChanged | TurnStarted | PromptReady | PromptRead | TextAdded | TurnEnded
+    ) -> None:
+        """Take in one event of the session."""
+        match event:
+            case TreeChanged(tree=tree):
+                self.tree = tree
+                if self.live is not None and self.live.start.message in tree:
+                    self.live = None
+                self._reshow()
+            case TurnStarted():
+                self.live, self.ended = Live(event), None
+                self._reshow()
+            case TurnEnded():
+                self._end(event)
+            case _ if self.live is not None and self.live.start.turn == event.turn:
+                self.live.apply(event)
+                self._last = True
+
+    def take_change(self) -> Change | None:
+        """Return what changed since the last call, or None."""
+        change = Change(self._keep, self._last) if self._keep is not None or self._last else None
+        self._keep, self._last = None, False
+        return change
+
+    def stopping(self) -> None:
+        """Note that the running turn was asked to stop."""
+        if self.live is not None:
+            self.live.stopping = True
+            self._last = True
+
+    def _end(self, event: TurnEnded) -> None:
+        self.ended = event
+        if self.live is not None and self.live.start.turn == event.turn:
+            self.live = None
+            self._reshow()
+        self._last = True
+
+    def _reshow(self) -> None:
+        """Compare what is to be shown with what was, and note from which message on it differs."""
+        new = self.tree.path(self.live.start.parent) if self.live is not None else self.tree.history
+        same = 0
+        for old, fresh in zip(self._shown, new, strict=False):
+            if old.id != fresh.id:
+                break
+            same += 1
+        # The last of the same messages may lose or gain what stands under the last message.
+        keep = max(0, same - 1)
+        self._keep = keep if self._keep is None else min(self._keep, keep)
+        self._shown = new
+
+    # The transcript's source
+
+    def __len__(self) -> int:
+        return len(self._shown) + (self.live is not None)
+
+    def message(self, index: int) -> Message | None:
+        """Return a message, or None for the reply that is being written."""
+        return self._shown[index] if index < len(self._shown) else None
+
+    def sizes(self, start: int = 0) -> Iterator[tuple[int, int]]:
+        """Yield the characters and line breaks of each message from ``start`` on."""
+        for message in self._shown[start:]:
+            yield len(message.text), message.text.count("\n")
+        if self.live is not None and start <= len(self._shown):
+            yield len(self.live.text), self.live.text.count("\n")
+
+    def entry(self, index: int) -> Entry:
+        """Return a message as it is shown."""
+        message = self.message(index)
+        if message is None:
+            return self._live_entry()
+        notes = [*_state_notes(message)]
+        if index == len(self) - 1 and (pieces := (*self._place(message), *self._facts(message))):
+            notes.append(pieces)
+        return Entry(
+            message.role,
+            _name(message.name),
+            _text(message.text),
+            words.clock(message.created),
+            notes=tuple(notes),
+        )
+
+    def _live_entry(self) -> Entry:
+        live = self.live
+        assert live is not None, "only the running reply has no message"
+        count = len(self.tree.children.get(live.start.parent, ())) + 1
+        pieces = (*_swipes(count, count), (live.doing, "faint"))
+        when = words.clock(live.created)
+        return Entry("assistant", _name(live.start.name), _text(live.text), when, live=True, notes=(pieces,))
+
+    def _place(self, message: Message) -> Iterable[Piece]:
+        siblings = self.tree.siblings(message.id)
+        return _swipes(siblings.index(message.id) + 1, len(siblings))
+
+    def _facts(self, message: Message) -> Iterable[Piece]:
+        usage = message.provenance.usage
+        if not usage.get("prompt"):
+            return
+        parts = [f"{usage.get('reused', 0):,} tokens reused, {usage.get('evaluated', 0):,} read"]
+        if self.ended is not None and self.ended.message is not None and self.ended.message.id == message.id:
+            parts.insert(0, f"{self.ended.timings.tokens_per_s:.0f} tokens/s")
+        yield " · ".join(parts), "faint"
+
+    @property
+    def context_used(self) -> int:
+        """Tokens that prompt and reply of the newest turn take; 0 if unknown."""
+        if self.live is not None:
+            return self.live.prompt + self.live.tokens
+        for message in reversed(self._shown):
+            if usage := message.provenance.usage:
+                return usage.get("prompt", 0) + usage.get("generated", 0)
+        return 0
+
+
+def _swipes(position: int, count: int) -> Iterable[Piece]:
+    if count > 1:
+        yield from (("‹ ", "soft"), (str(position), "accent"), (f" of {count} ›", "soft"), ("     ", "soft"))
+
+
+def _state_notes(message: Message) -> Iterable[tuple[Piece, ...]]:
+    if message.state == "stopped":
+        yield (("stopped", "faint"),)
+    elif message.state == "failed":
+        yield ((f"broken off: {one_line(message.provenance.stop_reason, 400)}", "error"),)
+    elif message.state == "running":
+        yield ((_UNFINISHED, "error"),)
+    elif message.provenance.stop_reason == "length":
+        yield (("reached the length limit; an empty line lets it go on", "faint"),)
+
+
+def _name(name: str) -> str:
+    return one_line(name, 40) or "?"
+
+
+def _text(text: str) -> str:
+    return clean(text).strip("\n").expandtabs(4)

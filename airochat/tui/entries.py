@@ -1,0 +1,36 @@
+"""What the transcript shows of one message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Piece = tuple[str, str]
+"""A text and the name of its style: ``soft``, ``faint``, ``accent`` or ``error``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message, ready to be laid out; every text in it is clean."""
+
+    role: Literal["system", "user", "assistant"]
+    name: str
+    text: str
+    when: str = ""
+    live: bool = False
+    """Whether it is being written now, and so ends in a cursor."""
+    notes: tuple[tuple[Piece, ...], ...] = ()
+    """Lines under the text, such as its place among the alternatives."""
+
+
+class Source(Protocol):
+    """Where the transcript gets its messages from."""
+
+    def sizes(self, start: int = 0) -> Iterable[tuple[int, int]]:
+        """Yield for each message from ``start`` on the number of characters and of line breaks."""
+        ...
+
+    def entry(self, index: int) -> Entry:
+        """Return one message; called only for those that come into view."""
+        ...

@@ -1,0 +1,103 @@
+"""The command palette: everything that can be done, opened or chosen, found by typing a part of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from airochat.text import one_line
+from airochat.tui import words
+
+if TYPE_CHECKING:
+    from airochat.tui.app import AirochatApp
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to find."""
+
+    text: str
+    help: str
+    run: Callable[[], object]
+
+
+class Everything(Provider):
+    """Commands, chats, themes, templates and models."""
+
+    async def discover(self) -> Hits:
+        """Show the commands before anything is typed."""
+        for item in commands(self._app):
+            yield DiscoveryHit(Content(item.text), item.run, text=item.text, help=item.help)
+
+    async def search(self, query: str) -> Hits:
+        """Show what matches."""
+        matcher = self.matcher(query)
+        for item in everything(self._app):
+            score = matcher.match(item.text)
+            if score > 0:
+                yield Hit(
+                    score,
+                    _marked(item.text, matcher.highlight(item.text)),
+                    item.run,
+                    text=item.text,
+                    help=item.help,
+                )
+
+    @property
+    def _app(self) -> AirochatApp:
+        return cast("AirochatApp", self.app)
+
+
+def _marked(text: str, highlighted: Content) -> Content:
+    return Content(text, list(highlighted.spans)) if highlighted.plain == text else Content(text)
+
+
+def everything(app: AirochatApp) -> Iterator[Item]:
+    """Yield all that can be found."""
+    yield from commands(app)
+    for session in app.manager.sessions():
+        if session.messages:
+            title = one_line(words.session_title(session), 60)
+            yield Item(
+                f"Chat: {title}",
+                words.count(session.messages, "message"),
+                partial(app.chat.open_by_id, session.id),
+            )
+    for name in app.known_themes.names():
+        yield Item(f"Theme: {name}", app.known_themes.get(name).summary, partial(app.choose_theme, name))
+    yield Item("Template: as the model needs it", "for this chat", partial(app.choose_template, ""))
+    for name in app.manager.templates.names():
+        yield Item(f"Template: {name}", "for this chat", partial(app.choose_template, name))
+    for name, command in app.manager.commands().items():
+        yield Item(f"Command: /{name}", one_line(command.summary), partial(app.chat.write, f"/{name} "))
+    for ref in model_refs(app):
+        yield Item(f"Model: {Path(ref).name}", one_line(ref), partial(app.choose_model_ref, ref))
+
+
+def commands(app: AirochatApp) -> Iterator[Item]:
+    """Yield the commands."""
+    chat = app.chat
+    yield Item("New chat", "ctrl+n", chat.action_new_chat)
+    yield Item("Find a chat", "ctrl+k", chat.action_find)
+    yield Item("Another reply", "ctrl+r", chat.action_again)
+    yield Item("Take back a step", "ctrl+z", chat.action_undo)
+    yield Item("Do a step again", "ctrl+y", chat.action_redo)
+    yield Item("What the model sees", "F3", chat.action_prompt)
+    yield Item("Choose a model", "F4", app.action_choose_model)
+    yield Item("About the model and its template", "what is loaded, and why this template", chat.action_about)
+    yield Item("Keys", "F1", app.action_keys)
+    yield Item("Quit", "ctrl+q", partial(app.run_action, "quit"))
+
+
+def model_refs(app: AirochatApp) -> Iterator[str]:
+    """Yield the models that can be named: the demo model, and the GGUF files in the folders for models."""
+    yield "demo"
+    folders = (str(app.manager.home.folder("models")), *app.manager.settings.model_dirs)
+    for folder in folders:
+        yield from (str(path) for path in sorted(Path(folder).expanduser().glob("*.gguf")))

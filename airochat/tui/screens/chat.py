@@ -1,0 +1,187 @@
+"""The chat: transcript, composer, and what surrounds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from airochat.errors import AirochatError, StoreError
+from airochat.session.events import (
+    ModelFailed,
+    ModelLoading,
+    ModelReady,
+    Notice,
+    SessionEvent,
+    TreeChanged,
+    TurnEnded,
+)
+from airochat.tui import words
+from airochat.tui.desk import Desk
+from airochat.tui.screens.chat_actions import ChatActions
+from airochat.tui.widgets.activity import Activity
+from airochat.tui.widgets.composer import Composer
+from airochat.tui.widgets.header import Header
+from airochat.tui.widgets.hints import Hint, Hints
+from airochat.tui.widgets.sessions import SessionList
+from airochat.tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from airochat.session import Session, SessionManager
+
+_WRITING: tuple[Hint, ...] = (("enter", "send"), ("ctrl+j", "new line"), ("ctrl+r", "again"), ("F1", "keys"))
+_CHOOSING: tuple[Hint, ...] = (
+    *(
+        ("↑↓", "choose"),
+        ("e", "edit"),
+        ("c", "copy"),
+        ("r", "again"),
+        ("b", "go on from here"),
+        ("esc", "back"),
+    ),
+)
+_RUNNING: tuple[Hint, ...] = (("esc", "stop"), ("tab", "messages"), ("F1", "keys"))
+
+
+class ChatScreen(ChatActions):
+    """The main screen. It shows what the desk's current session is, and hands keys to it."""
+
+    def __init__(self, manager: SessionManager, desk: Desk) -> None:
+        super().__init__()
+        self.manager = manager
+        self.desk = desk
+
+    def compose(self) -> ComposeResult:
+        """Make the widgets."""
+        yield SessionList(id="side")
+        with Vertical(id="main"):
+            with Vertical(classes="column"):
+                yield Header(id="header")
+            yield Transcript(id="transcript")
+            with Vertical(classes="column"):
+                yield Activity(id="activity")
+                yield Composer(id="composer")
+                yield Hints(id="hints")
+        yield Static("airochat needs a larger terminal", id="small", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin in the composer; what is shown comes after the first paint."""
+        self.transcript = self.query_one(Transcript)
+        self.composer = self.query_one(Composer)
+        self.activity = self.query_one(Activity)
+        self.composer.focus()
+        self._describe()
+
+    # Showing
+
+    def open(self, session: Session | None) -> None:
+        """Show another session, keeping what was written in this one."""
+        self.keep_draft()
+        self.composer.restore("")
+        self.desk.show(session)
+        self.show_current()
+
+    def show_current(self) -> None:
+        """Show the current session from its end, with the draft that was kept for it."""
+        self.activity.clear()
+        self.transcript.show(self.desk.conversation)
+        # What was typed before the session was read comes after what was written the last time.
+        self.composer.restore(self.desk.draft() + self.composer.full_text)
+        self.composer.sent = [] if self.desk.session is None else _said(self.desk.session)
+        self.refresh_sessions()
+        self._describe()
+
+    def receive(self, events: Iterable[SessionEvent]) -> None:
+        """Take in what happened since the last time, and redraw what changed."""
+        listed = False
+        for event in events:
+            mine = self.desk.apply(event)
+            listed |= isinstance(event, (TreeChanged, TurnEnded))
+            if isinstance(event, (ModelLoading, ModelReady, ModelFailed)):
+                self.show_model(event)
+            elif isinstance(event, Notice):
+                self.tell(event.message, event.hint)
+            elif mine and isinstance(event, TurnEnded) and event.error:
+                self.activity.problem(event.error, event.hint)
+        self.redraw()
+        if listed:
+            self.refresh_sessions()
+
+    def redraw(self) -> None:
+        """Redraw what changed in the current conversation."""
+        change = self.desk.conversation.take_change()
+        if change is not None and change.keep is not None:
+            self.transcript.replace_tail(change.keep)
+        elif change is not None and len(self.desk.conversation):
+            self.transcript.changed(len(self.desk.conversation) - 1)
+        self._describe()
+
+    def show_model(self, event: ModelLoading | ModelReady | ModelFailed) -> None:
+        """Show how the model is doing."""
+        match event:
+            case ModelLoading(fraction, stage):
+                self.activity.progress(fraction, stage)
+            case ModelReady(info=info):
+                self.activity.progress_done()
+                self.activity.clear()
+                for warning in info.warnings:
+                    self.tell(warning)
+            case ModelFailed(message, hint):
+                self.activity.progress_done()
+                self.activity.problem(message, hint or "F4 chooses another model.")
+
+    def refresh_sessions(self) -> None:
+        """Read the list of sessions anew; empty ones are left out."""
+        try:
+            sessions = [each for each in self.manager.sessions() if each.messages]
+        except StoreError as error:
+            self.activity.problem(error.message, error.hint)
+            return
+        self.query_one(SessionList).show(sessions[:100], self.desk.session.id if self.desk.session else "")
+
+    def _describe(self) -> None:
+        session = self.desk.session
+        title = (session.title if session else "") or "New chat"
+        card = session.card.name if session and session.card else ""
+        self.query_one(Header).show(title, card if card != title else "", self._facts())
+        self.query_one(Hints).show(self._hints())
+        if self.manager.model_state is None or isinstance(self.manager.model_state, ModelLoading):
+            self.composer.prompt_with("write already; the reply comes once the model is loaded")
+        else:
+            name = session.reply_name if session else "the model"
+            self.composer.prompt_with(f"write, or leave empty and press enter to let {name} go on")
+
+    def _facts(self) -> tuple[str, ...]:
+        state = self.manager.model_state
+        if not isinstance(state, ModelReady):
+            return ("no model" if state is None and not self.manager.settings.model else "",)
+        used = words.tokens(self.desk.conversation.context_used)
+        template = (self.desk.session.template_name if self.desk.session else "") or state.template
+        return (state.info.name, f"{used} of {words.tokens(state.info.n_ctx)}", template)
+
+    def _hints(self) -> tuple[Hint, ...]:
+        if self.desk.running:
+            return _RUNNING
+        if self.transcript.has_focus:
+            return _CHOOSING
+        return _WRITING
+
+    def keep_draft(self) -> None:
+        """Keep what is written for the next time this session is open."""
+        try:
+            self.desk.keep_draft(self.composer.full_text)
+        except AirochatError as error:
+            self.tell(error.message, error.hint)
+
+    def on_descendant_focus(self) -> None:
+        """Show the keys of what has the focus now."""
+        if self.is_mounted and hasattr(self, "transcript"):
+            self.query_one(Hints).show(self._hints())
+
+
+def _said(session: Session) -> list[str]:
+    """Return what the user said last in a session, oldest first."""
+    return [message.text for message in session.history if message.role == "user"][-50:]

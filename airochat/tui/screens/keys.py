@@ -1,0 +1,75 @@
+"""All keys."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from airochat.tui.screens.dialog import Dialog
+
+KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Writing",
+        (
+            ("enter", "send; empty: let the model go on"),
+            ("ctrl+j", "new line (shift+enter where the terminal knows it)"),
+            ("↑ in the first row", "what you sent before"),
+            ("/", "a command, such as /note"),
+            ("tab", "to the messages, and back"),
+        ),
+    ),
+    (
+        "The reply",
+        (
+            ("esc", "stop it; what is there stays"),
+            ("ctrl+r", "another one"),
+            ("← →", "the alternatives, while nothing is written"),
+            ("ctrl+z  ctrl+y", "take back a step, do it again, while nothing is written"),
+        ),
+    ),
+    (
+        "Messages (after tab, or a click)",
+        (
+            ("↑ ↓", "choose"),
+            ("e  c", "edit, copy"),
+            ("r  b", "another reply here, go on from here"),
+            ("page up, page down, ctrl+end", "move, to the end"),
+        ),
+    ),
+    (
+        "Elsewhere",
+        (
+            ("ctrl+n  ctrl+k", "new chat, find a chat"),
+            ("ctrl+p", "everything: chats, themes, templates, models"),
+            ("F3  F4", "what the model sees, choose a model"),
+            ("ctrl+q", "quit; nothing is lost"),
+        ),
+    ),
+)
+"""Groups of keys with what they do."""
+
+_COLUMN = 20
+
+
+class KeysScreen(Dialog[None]):
+    """Lists the keys."""
+
+    def compose(self) -> ComposeResult:
+        """Make the widgets."""
+        with VerticalScroll(classes="panel"):
+            for title, keys in KEYS:
+                yield Static(title, classes="heading", markup=False)
+                lines = [_line(key, meaning) for key, meaning in keys]
+                yield Static(Content("\n").join(lines), classes="text")
+            yield Static("esc  back", classes="faint", markup=False)
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
+
+
+def _line(key: str, meaning: str) -> Content:
+    gap = " " * max(2, _COLUMN - len(key))
+    return Content.assemble((key, "$rp-ink"), gap, (meaning, "$rp-faint"))

@@ -1,0 +1,64 @@
+"""From airochat's themes to Textual's."""
+
+from __future__ import annotations
+
+from textual.theme import BUILTIN_THEMES
+from textual.theme import Theme as TextualTheme
+
+from airochat.themes import FALLBACKS, REQUIRED, Theme
+
+OWN = tuple(name.replace("_", "-") for name in (*REQUIRED, *FALLBACKS))
+"""The colours by the names under which style sheets know them, as ``$rp-…``."""
+
+
+def to_textual(theme: Theme) -> TextualTheme:
+    """Return the Textual theme of the same name, with every colour as ``$rp-NAME`` too."""
+    color = theme.colors
+    return TextualTheme(
+        name=theme.name,
+        primary=color["accent"],
+        secondary=color["user"],
+        accent=color["accent"],
+        warning=color["accent"],
+        error=color["error"],
+        success=color["user"],
+        foreground=color["ink"],
+        background=color["background"],
+        surface=color["surface"],
+        panel=color["panel"],
+        boost=color["panel"],
+        dark=theme.dark,
+        ansi=theme.ansi,
+        variables={**_base(theme), **_widgets(theme), **own_variables(theme)},
+    )
+
+
+def own_variables(theme: Theme) -> dict[str, str]:
+    """Return the variables that airochat's style sheet uses."""
+    return {f"rp-{name}": theme.colors[name.replace("-", "_")] for name in OWN}
+
+
+def _base(theme: Theme) -> dict[str, str]:
+    if not theme.ansi:
+        return {}
+    return dict(BUILTIN_THEMES["ansi-dark" if theme.dark else "ansi-light"].variables)
+
+
+def _widgets(theme: Theme) -> dict[str, str]:
+    """Return what Textual's own widgets take: one accent, and quiet scroll bars."""
+    color = theme.colors
+    quiet = color["faint"] if theme.ansi else color["panel"]
+    names: dict[str, tuple[str, ...]] = {
+        color["accent"]: ("input-cursor-background", "block-cursor-background", "scrollbar-active", "border"),
+        color["on_accent"]: ("input-cursor-foreground", "block-cursor-foreground"),
+        color["selection"]: ("input-selection-background", "screen-selection-background"),
+        color["background"]: ("scrollbar-background", "scrollbar-corner-color"),
+        quiet: ("scrollbar", "border-blurred"),
+        color["faint"]: ("scrollbar-hover",),
+    }
+    chosen: dict[str, str] = {}
+    for value, variables in names.items():
+        chosen |= dict.fromkeys(variables, value)
+    background = color["background"]
+    chosen |= {"scrollbar-background-hover": background, "scrollbar-background-active": background}
+    return chosen

@@ -1,0 +1,122 @@
+"""Three ways to call the command line: inside this process, as a program on pipes, and in a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from airochat.cli import root
+
+Cli = Callable[..., Result]
+Program = Callable[..., "subprocess.CompletedProcess[bytes]"]
+InTerminal = Callable[..., "Terminal"]
+START = (sys.executable, "-m", "airochat")
+
+
+@pytest.fixture
+def home() -> Path:
+    return Path(os.environ["AIROCHAT_HOME"])
+
+
+@pytest.fixture
+def cli() -> Cli:
+    """Call the command line in this process; errors other than an exit code are raised here."""
+
+    def call(*arguments: str, **options: Any) -> Result:
+        result = CliRunner().invoke(root, arguments, prog_name="airochat", **options)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def program() -> Program:
+    """Start the program and wait for its end; stdin, stdout and stderr are bytes."""
+
+    def call(
+        *arguments: str | bytes, stdin: bytes = b"", **environment: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*START, *arguments],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+            env={**os.environ, **environment},
+        )
+
+    return call
+
+
+class Terminal:
+    """The program in a pseudo-terminal of its own, as a person would start it."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.screen = ""
+        self.process = subprocess.Popen(
+            [*START, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm", **environment},
+        )
+        os.close(theirs)
+
+    def type(self, keys: str) -> None:
+        """Type some keys."""
+        os.write(self._ours, keys.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read until ``text`` has appeared, counted from the end of the last such wait."""
+        seen = ""
+        while text not in seen:
+            new = self._read()
+            assert new, f"{text!r} never appeared in {self.screen!r}"
+            seen += new
+
+    def finish(self) -> int:
+        """Read to the end and return the exit code."""
+        while self._read():
+            pass
+        return self.process.wait()
+
+    def close(self) -> None:
+        """End the program if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._ours)
+
+    def _read(self) -> str:
+        try:
+            text = os.read(self._ours, 4096).decode(errors="replace")
+        except OSError:  # Linux reports the end of the other side like this.
+            text = ""
+        self.screen += text
+        return text
+
+
+@pytest.fixture
+def terminal() -> Iterator[InTerminal]:
+    """Start the program in a terminal; it is ended after the test."""
+    started: list[Terminal] = []
+
+    def start(*arguments: str, **environment: str) -> Terminal:
+        started.append(Terminal(*arguments, **environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

@@ -1,0 +1,72 @@
+"""``airochat templates``: list, show, detect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli
+
+
+def test_the_list_names_every_template(cli: Cli) -> None:
+    result = cli("templates", "list", "--json")
+    names = [row["name"] for row in json.loads(result.stdout)["templates"]]
+    assert {"airoboros-1", "airoboros-2", "chatml"} <= set(names)
+    plain = cli("templates", "list").stdout
+    assert [line.split()[0] for line in plain.splitlines()] == names
+
+
+def test_a_template_is_shown_by_an_example(cli: Cli) -> None:
+    shown = cli("templates", "show", "airoboros-2").stdout
+    assert "A chat.\nUSER: Who are you?\nASSISTANT: A traveller." in shown
+    facts = json.loads(cli("templates", "show", "airoboros-2", "--json").stdout)
+    assert facts["name"] == "airoboros-2"
+    assert facts["default_system"] == "A chat."
+    assert facts["example"].endswith("\nASSISTANT: ")
+
+
+def test_an_unknown_template_is_met_with_the_closest(cli: Cli) -> None:
+    result = cli("templates", "show", "airoboro-2")
+    assert result.exit_code == 2
+    assert "'airoboros-2'" in result.stderr
+
+
+def test_a_broken_template_of_ones_own_is_named_and_the_others_are_listed(cli: Cli, home: Path) -> None:
+    (home / "templates").mkdir()
+    (home / "templates" / "mine.toml").write_text("title = 3", encoding="utf-8")
+    result = cli("templates", "list")
+    assert result.exit_code == 0
+    assert "chatml" in result.stdout
+    assert "mine.toml" in result.stderr
+    assert cli("templates", "show", "mine").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        ("airoboros-65b-gpt4-1.3", "airoboros-1"),
+        ("airoboros-l2-13b-2.2.1", "airoboros-2"),
+        ("unheard-of", "chatml"),
+    ],
+)
+def test_the_template_is_found_by_a_name(cli: Cli, name: str, template: str) -> None:
+    facts = json.loads(cli("templates", "detect", name, "--json").stdout)
+    assert facts["name"] == template
+    assert facts["reasons"]
+    assert cli("templates", "detect", name).stdout.startswith(f"{template} ({facts['confidence']})")
+
+
+def test_the_template_is_found_by_a_file(cli: Cli, demo_model: Path) -> None:
+    facts = json.loads(cli("templates", "detect", str(demo_model), "--json").stdout)
+    assert (facts["name"], facts["confidence"]) == ("gguf", "certain")
+
+
+def test_a_file_that_is_no_model_is_refused(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_text("<html>not found</html>", encoding="utf-8")
+    result = cli("templates", "detect", str(tmp_path / "model.gguf"))
+    assert result.exit_code == 1
+    assert "model.gguf" in result.stderr

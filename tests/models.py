@@ -1,0 +1,178 @@
+"""Small GGUF models that tests write themselves: a llama of two layers with random or scripted weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import gguf
+import numpy as np
+
+N_CTX_TRAIN = 1024
+_N_EMBD, _N_HEAD, _N_FF, _N_LAYER = 64, 2, 128, 2
+_WORDS = [
+    "the",
+    "and",
+    "of",
+    "to",
+    "in",
+    "he",
+    "she",
+    "said",
+    "was",
+    "with",
+    "a",
+    "lantern",
+    "river",
+    "llama",
+    "hello",
+    "world",
+    "user",
+    "assistant",
+    "once",
+    "upon",
+    "time",
+]
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
+Tokens = list[tuple[str, float, int]]
+"""Spelling, score and type of each token."""
+
+
+def write_model(
+    path: Path,
+    kind: Literal["spm", "bpe"] = "spm",
+    *,
+    chain: Mapping[int, int] | None = None,
+    seed: int = 0,
+    metadata: Mapping[str, str] | None = None,
+    broken: bool = False,
+) -> Path:
+    """Write a model of a few hundred kilobytes and return its path; the same arguments give the same bytes.
+
+    With ``chain`` the likeliest token after each of its keys is the value, whatever came before: such a model says
+    what a test wants. ``broken`` makes all weights NaN.
+    """
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_name("tiny")
+    writer.add_context_length(N_CTX_TRAIN)
+    writer.add_embedding_length(_N_EMBD)
+    writer.add_block_count(_N_LAYER)
+    writer.add_feed_forward_length(_N_FF)
+    writer.add_head_count(_N_HEAD)
+    writer.add_head_count_kv(_N_HEAD)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(_N_EMBD // _N_HEAD)
+    for key, value in (metadata or {}).items():
+        writer.add_string(key, value)
+    tokens = spm_tokens() if kind == "spm" else bpe_tokens()
+    _add_vocabulary(writer, kind, tokens)
+    for name, array in _weights(len(tokens), seed, chain).items():
+        writer.add_tensor(name, array * np.float32("nan") if broken else array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def spm_tokens() -> Tokens:
+    """Return a SentencePiece vocabulary: bytes, prefixes of a few words, and control tokens of all kinds."""
+    tokens: Tokens = [("<unk>", 0.0, _UNKNOWN), ("<s>", 0.0, _CONTROL), ("</s>", 0.0, _CONTROL)]
+    tokens += [(f"<0x{byte:02X}>", 0.0, _BYTE) for byte in range(256)]
+    pieces = dict.fromkeys("\u2581" + word[:end] for word in _WORDS for end in range(0, len(word) + 1))
+    pieces |= dict.fromkeys(chr(code) for code in range(33, 127))
+    tokens += [
+        (piece, -float(rank), _NORMAL) for rank, piece in enumerate(sorted(pieces, key=lambda p: -len(p)))
+    ]
+    tokens += [("<|im_start|>", 0.0, _CONTROL), ("<|im_end|>", 0.0, _CONTROL)]
+    tokens += [("[INST]", 0.0, _USER_DEFINED), ("<|user|>", 0.0, _USER_DEFINED), ("  ", 0.0, _USER_DEFINED)]
+    return tokens
+
+
+def bpe_tokens() -> Tokens:
+    """Return a byte-level BPE vocabulary with the merges of a few words."""
+    tokens: Tokens = [(text, 0.0, _CONTROL) for text in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")]
+    tokens += [(letter, 0.0, _NORMAL) for letter in _byte_letters()]
+    tokens += [(left + right, 0.0, _NORMAL) for left, right in _merges()]
+    tokens += [("<|user|>", 0.0, _USER_DEFINED)]
+    return tokens
+
+
+def find(tokens: Tokens, spelling: str) -> int:
+    """Return the id of a token by its spelling in the vocabulary."""
+    return next(index for index, (text, _, _) in enumerate(tokens) if text == spelling)
+
+
+def says(text: str | bytes, start: int, end: int) -> dict[int, int]:
+    """Return a chain for an SPM model that says ``text`` byte by byte after ``start``, then ``end``; no byte twice."""
+    data = text.encode() if isinstance(text, str) else text
+    assert len(set(data)) == len(data), "each byte can have one successor only"
+    path = [start, *(3 + byte for byte in data), end]
+    return dict(zip(path, path[1:], strict=False))
+
+
+def _merges() -> list[tuple[str, str]]:
+    words = [word for word in _WORDS if len(word) > 1]
+    words += ["\u0120" + word for word in _WORDS]
+    return list(dict.fromkeys((word[:end], word[end]) for word in words for end in range(1, len(word))))
+
+
+def _byte_letters() -> list[str]:
+    """Return the letter that GPT-2's byte-level BPE writes for each byte."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = iter(range(256, 512))
+    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
+
+
+def _add_vocabulary(writer: Any, kind: str, tokens: Tokens) -> None:
+    writer.add_tokenizer_model("llama" if kind == "spm" else "gpt2")
+    writer.add_token_list([text for text, _, _ in tokens])
+    writer.add_token_scores([score for _, score, _ in tokens])
+    writer.add_token_types([kind_ for _, _, kind_ in tokens])
+    if kind == "spm":
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
+        writer.add_unk_token_id(0)
+        writer.add_add_bos_token(True)
+    else:
+        writer.add_tokenizer_pre("gpt-2")
+        writer.add_token_merges([f"{left} {right}" for left, right in _merges()])
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
+        writer.add_add_bos_token(False)
+
+
+def _weights(n_vocab: int, seed: int, chain: Mapping[int, int] | None) -> dict[str, np.ndarray[Any, Any]]:
+    random = np.random.default_rng(seed)
+
+    def matrix(*shape: int) -> np.ndarray[Any, Any]:
+        return random.standard_normal(shape).astype(np.float32) / np.float32(np.sqrt(_N_EMBD))
+
+    scale = np.float32(0 if chain else 1)  # a scripted model's layers add nothing to the token's own vector
+    weights = {
+        "token_embd.weight": matrix(n_vocab, _N_EMBD),
+        "output_norm.weight": np.ones(_N_EMBD, np.float32),
+    }
+    for layer in range(_N_LAYER):
+        head = f"blk.{layer}"
+        weights |= {
+            f"{head}.{name}.weight": np.ones(_N_EMBD, np.float32) for name in ("attn_norm", "ffn_norm")
+        }
+        weights |= {
+            f"{head}.{name}.weight": matrix(_N_EMBD, _N_EMBD) for name in ("attn_q", "attn_k", "attn_v")
+        }
+        weights |= {f"{head}.{name}.weight": matrix(_N_FF, _N_EMBD) for name in ("ffn_gate", "ffn_up")}
+        weights[f"{head}.attn_output.weight"] = matrix(_N_EMBD, _N_EMBD) * scale
+        weights[f"{head}.ffn_down.weight"] = matrix(_N_EMBD, _N_FF) * scale
+    weights["output.weight"] = (
+        _output(weights["token_embd.weight"], chain) if chain else matrix(n_vocab, _N_EMBD)
+    )
+    return weights
+
+
+def _output(embedding: np.ndarray[Any, Any], chain: Mapping[int, int]) -> np.ndarray[Any, Any]:
+    output = np.zeros_like(embedding)
+    for token, following in chain.items():
+        output[following] += 4 * embedding[token]
+    return output

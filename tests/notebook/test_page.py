@@ -1,0 +1,242 @@
+"""The widget's page side, alone in a real Chromium: no kernel, a model object that the test drives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route
+
+import airochat.notebook
+from airochat.notebook.markdown import to_html
+from tests.notebook.canaries import CANARIES
+from tests.notebook.lab import chromium_page
+
+pytestmark = pytest.mark.browser
+
+SCRIPT = Path(airochat.notebook.__file__).with_name("chat_widget.js")
+ORIGIN = "http://page.test/"
+LOAD = """async (source) => {
+    const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+    const widget = (await import(url)).default();
+    const listeners = {};
+    window.sent = [];
+    window.model = {
+        get: (name) => window.snapshot,
+        send: (message) => { if (window.gone) throw new Error('Cannot send'); window.sent.push(message); },
+        on: (name, call) => { listeners[name] = call; },
+        off: () => {},
+    };
+    window.tell = (message) => listeners['msg:custom'](message);
+    window.keep = (kept) => { window.snapshot = kept; listeners['change:snapshot'](); };
+    window.lose = () => listeners['comm_live_update']();
+    widget.initialize({ model: window.model, signal: new AbortController().signal });
+    window.views = [0, 1].map(() => document.body.appendChild(document.createElement('div')));
+    window.views.forEach((el) => widget.render({ model: window.model, el }));
+}"""
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    empty = {"messages": [], "earlier": 0, "running": None, "swipe": None, "line": None, "progress": None}
+    return {**empty, "model": "", "why": "", "partner": "Mira", "activity": "", **changes}
+
+
+def message(number: int, html: str, role: str = "assistant", note: str = "") -> dict[str, Any]:
+    return {"id": str(number), "role": role, "name": "Mira", "html": html, "note": note}
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    with chromium_page() as page:
+        yield page
+
+
+@pytest.fixture
+def page(browser_page: Page) -> Page:
+    browser_page.unroute_all()
+    browser_page.route(
+        "**/*", lambda route: route.fulfill(body="<!doctype html><title>t</title>", content_type="text/html")
+    )
+    browser_page.goto(ORIGIN)
+    browser_page.evaluate("window.snapshot = " + json.dumps({"rev": 0, "state": state()}))
+    browser_page.evaluate(LOAD, SCRIPT.read_text())
+    return browser_page
+
+
+def sent(page: Page, kind: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate("window.sent")
+    return [one for one in found if one["type"] == kind]
+
+
+def tell(page: Page, **fields: Any) -> None:
+    page.evaluate("window.tell", fields)
+
+
+def grow(page: Page, rev: int, text: str) -> None:
+    tell(page, type="change", rev=rev, text=text)
+
+
+def start_reply(page: Page, rev: int = 1) -> None:
+    tell(page, type="change", rev=rev, set={"running": {"id": "7", "name": "Mira", "text": ""}})
+
+
+def test_a_growing_reply_is_text_in_every_view(page: Page) -> None:
+    start_reply(page)
+    grow(page, 2, "<img src=x onerror=window.ran=1>")
+    grow(page, 3, " and more")
+    texts = page.locator(".airochat-growing .airochat-text").all_text_contents()
+    assert texts == ["<img src=x onerror=window.ran=1> and more"] * 2
+    assert page.evaluate("window.ran") is None
+
+
+def test_a_lost_change_is_asked_for_once_and_later_ones_are_kept(page: Page) -> None:
+    tell(page, type="full", rev=0, state=state(), draft="")
+    start_reply(page)
+    grow(page, 2, "one ")
+    grow(page, 4, "three ")
+    grow(page, 5, "four ")
+    assert len(sent(page, "resync")) == 2, "one at the start, one for the gap"
+    full = state(running={"id": "7", "name": "Mira", "text": "one two "})
+    tell(page, type="full", rev=3, state=full, draft="")
+    assert page.locator(".airochat-growing .airochat-text").first.text_content() == "one two three four "
+    assert page.locator(".airochat").first.get_attribute("data-rev") == "5"
+
+
+def test_an_old_full_state_changes_nothing(page: Page) -> None:
+    start_reply(page)
+    grow(page, 2, "new")
+    tell(page, type="full", rev=1, state=state(), draft="")
+    assert page.locator(".airochat-growing .airochat-text").first.text_content() == "new"
+
+
+def test_a_kept_state_repairs_a_lost_last_change(page: Page) -> None:
+    start_reply(page)
+    page.evaluate("window.keep", {"rev": 9, "state": state(messages=[message(1, "<p>all of it</p>")])})
+    assert page.locator(".airochat-text").all_text_contents() == ["all of it"] * 2
+    assert page.locator(".airochat").first.get_attribute("data-busy") == "false"
+
+
+def test_messages_are_spliced_and_unchanged_ones_keep_their_element(page: Page) -> None:
+    tell(
+        page,
+        type="change",
+        rev=1,
+        splice=[0, [message(1, "<p>first</p>", "user"), message(2, "<p>second</p>")]],
+    )
+    page.evaluate("window.first = window.views[0].querySelector('.airochat-message')")
+    tell(page, type="change", rev=2, splice=[1, [message(3, "<p>other</p>", note="stopped")]])
+    texts = page.locator("div:first-of-type > .airochat-log .airochat-text").all_text_contents()
+    assert texts[:2] == ["first", "other"]
+    assert page.evaluate("window.first.isConnected")
+    assert page.locator(".airochat-note").first.text_content() == "stopped"
+
+
+def test_enter_sends_and_shift_enter_does_not(page: Page) -> None:
+    box = page.locator(".airochat textarea").first
+    box.click()
+    page.keyboard.type("one")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("two")
+    page.keyboard.press("Enter")
+    assert sent(page, "send") == [{"type": "send", "text": "one\ntwo"}]
+    assert box.input_value() == ""
+
+
+def test_no_key_leaves_the_composer(page: Page) -> None:
+    page.evaluate("document.addEventListener('keydown', () => { window.leaked = true })")
+    page.locator(".airochat textarea").first.press("Shift+Enter")
+    assert page.evaluate("window.leaked") is None
+    assert page.locator("[data-lm-suppress-shortcuts=true] textarea").count() == 2
+
+
+def test_while_a_reply_grows_enter_keeps_the_draft_and_escape_stops(page: Page) -> None:
+    start_reply(page)
+    box = page.locator(".airochat textarea").first
+    box.fill("next")
+    box.press("Enter")
+    box.press("Escape")
+    assert sent(page, "send") == []
+    assert sent(page, "stop") == [{"type": "stop"}]
+    assert box.input_value() == "next"
+
+
+def test_refused_text_comes_back_with_the_reason(page: Page) -> None:
+    box = page.locator(".airochat textarea").first
+    box.fill("precious")
+    box.press("Enter")
+    line = {"kind": "error", "text": "The message could not be saved.", "hint": "Free some space."}
+    tell(page, type="change", rev=1, set={"line": line}, back="precious")
+    assert box.input_value() == "precious"
+    assert (
+        page.locator(".airochat-line").first.text_content()
+        == "The message could not be saved. Free some space."
+    )
+
+
+def test_the_draft_survives_a_reload(page: Page) -> None:
+    page.locator(".airochat textarea").first.fill("half a thou")
+    page.wait_for_function("window.sent.some((m) => m.type === 'draft')")
+    assert sent(page, "draft")[-1] == {"type": "draft", "text": "half a thou"}
+    page.goto(ORIGIN)
+    page.evaluate("window.snapshot = " + json.dumps({"rev": 0, "state": state(), "draft": "an older one"}))
+    page.evaluate(LOAD, SCRIPT.read_text())
+    tell(page, type="full", rev=3, state=state(), draft="half a thou")
+    assert page.locator(".airochat textarea").first.input_value() == "half a thou"
+
+
+def test_swipes_are_turned_by_buttons_and_by_arrows_in_an_empty_composer(page: Page) -> None:
+    tell(page, type="change", rev=1, splice=[0, [message(1, "<p>x</p>")]], set={"swipe": [2, 3]})
+    assert page.locator(".airochat-count").first.text_content() == "2 of 3"
+    box = page.locator(".airochat textarea").first
+    box.press("ArrowLeft")
+    page.get_by_label("Next alternative").first.click()
+    box.fill("x")
+    box.press("ArrowLeft")
+    page.get_by_label("Write another reply").first.click()
+    kinds = [one["type"] for one in page.evaluate("window.sent") if one["type"] != "draft"]
+    assert kinds == ["resync", "previous", "next", "again"]
+
+
+def test_a_lost_kernel_is_told_and_typing_is_off(page: Page) -> None:
+    page.evaluate("window.lose()")
+    assert "kernel is gone" in (page.locator(".airochat-line").first.text_content() or "")
+    assert page.locator(".airochat textarea").first.is_disabled()
+
+
+def test_sending_into_a_lost_kernel_keeps_the_text(page: Page) -> None:
+    page.evaluate("window.gone = true")
+    box = page.locator(".airochat textarea").first
+    box.fill("precious")
+    box.press("Enter")
+    assert box.input_value() == "precious"
+    assert page.locator(".airochat").first.get_attribute("data-live") == "false"
+
+
+def test_no_canary_sings(browser_page: Page) -> None:
+    asked: list[str] = []
+
+    def note(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    browser_page.unroute_all()
+    browser_page.route("**/*", note)
+    browser_page.goto(ORIGIN)
+    asked.clear()
+    for text in CANARIES:
+        browser_page.evaluate("(html) => { document.body.innerHTML = html }", to_html(text))
+        links = browser_page.evaluate(
+            "() => [...document.querySelectorAll('a')].map((a) => {"
+            "  a.dispatchEvent(new MouseEvent('mouseover', { bubbles: true }));"
+            "  a.addEventListener('click', (e) => e.preventDefault());"
+            "  a.click(); return [a.protocol, a.target, a.hasAttribute('href')]; })"
+        )
+        assert all(target == "_blank" for _, target, _ in links), text
+        assert all(scheme in ("http:", "https:") for scheme, _, real in links if real), text
+        assert browser_page.evaluate("window.ran") is None, text
+    browser_page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert asked == []
+    assert browser_page.url == ORIGIN

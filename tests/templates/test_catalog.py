@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airochat.errors import TemplateError
+from airochat.templates import Templates, parse_family
+
+GOOD = """
+title = "Mine"
+why = "Because."
+bos = "model"
+notes = "own"
+[system]
+default = ""
+before = []
+after = ["\\n"]
+[user]
+before = ["> "]
+after = ["\\n"]
+[assistant]
+before = []
+after = [{ special = "eos" }]
+[reply]
+before = []
+stop = ["\\n>"]
+stop_specials = []
+strip_leading_space = false
+strip_end = false
+"""
+
+
+def test_the_shipped_ones() -> None:
+    templates = Templates()
+    assert templates.names() == ("airoboros-1", "airoboros-2", "chatml")
+    assert [template.name for template in templates.all()] == list(templates.names())
+    assert not templates.problems
+
+
+def test_a_good_file_is_read() -> None:
+    family = parse_family("mine", GOOD, "mine.toml")
+    assert (family.name, family.title, family.bos, family.stop) == ("mine", "Mine", "model", ("\n>",))
+    assert (family.assistant.after[0].special, family.assistant.after[0].text) == ("eos", "</s>")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says", "hint"),
+    [
+        ('title = "Mine"', "", "has no 'title'", "Add it"),
+        ('title = "Mine"', "title = 3", "title = 3 is not a text", ""),
+        ('title = "Mine"', 'titel = "Mine"', "has no 'title'", "is 'titel' meant"),
+        ('bos = "model"', 'bos = "sometimes"', "'always' or 'model'", ""),
+        ('before = ["> "]', 'befor = ["> "]', "has no 'user.before'", "'befor'"),
+        ('before = ["> "]', 'before = ["> "]\nafterr = []', "unknown key 'user.afterr'", "'after'"),
+        ('before = ["> "]', 'before = "> "', "user.before = '> ' is not a list", ""),
+        ('before = ["> "]', 'before = ["> ", 4]', "user.before = 4 is not a text", ""),
+        ('{ special = "eos" }', '{ specal = "eos" }', "assistant.after = {'specal': 'eos'}", ""),
+        ('{ special = "eos" }', '{ special = "" }', "assistant.after", ""),
+        ("strip_end = false", 'strip_end = "no"', "reply.strip_end = 'no' is not true or false", ""),
+        ('stop = ["\\n>"]', 'stop = [""]', "reply.stop", ""),
+        ("[reply]", "[replies]", "has no 'reply'", "'replies'"),
+        ("[system]", "spelling = { boss = 1 }\n[system]", "unknown key 'spelling.boss'", "'bos'"),
+        ("[system]", "[system", "is not valid TOML", ""),
+    ],
+)
+def test_a_broken_file_names_the_file_and_the_key(old: str, new: str, says: str, hint: str) -> None:
+    assert old in GOOD
+    with pytest.raises(TemplateError) as caught:
+        parse_family("mine", GOOD.replace(old, new), "/somewhere/mine.toml")
+    assert "/somewhere/mine.toml" in caught.value.message
+    assert says in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_the_users_own_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD)
+    (tmp_path / "chatml.toml").write_text(GOOD.replace("Mine", "My ChatML"))
+    (tmp_path / "broken.toml").write_text("title = ")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "folder.toml").mkdir()
+    templates = Templates(tmp_path)
+    assert templates.names() == ("airoboros-1", "airoboros-2", "chatml", "mine")
+    assert templates.get("chatml").title == "My ChatML"
+    named = [problem.message for problem in templates.problems]
+    assert len(named) == 3
+    assert [
+        file for file in ("binary.toml", "broken.toml", "folder.toml") if any(file in text for text in named)
+    ] == [
+        "binary.toml",
+        "broken.toml",
+        "folder.toml",
+    ]
+    with pytest.raises(TemplateError, match="valid TOML"):
+        templates.get("broken")
+
+
+def test_an_unknown_name_gets_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError) as caught:
+        Templates(tmp_path / "missing").get("airobors-2")
+    assert "'airobors-2'" in caught.value.message
+    assert caught.value.hint == "Did you mean 'airoboros-2'?"
