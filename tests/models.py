@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,29 +12,8 @@ import numpy as np
 
 N_CTX_TRAIN = 1024
 _N_EMBD, _N_HEAD, _N_FF, _N_LAYER = 64, 2, 128, 2
-_WORDS = [
-    "the",
-    "and",
-    "of",
-    "to",
-    "in",
-    "he",
-    "she",
-    "said",
-    "was",
-    "with",
-    "a",
-    "lantern",
-    "river",
-    "llama",
-    "hello",
-    "world",
-    "user",
-    "assistant",
-    "once",
-    "upon",
-    "time",
-]
+_TEXT = "the and of to in he she said was with a lantern river llama hello world user"
+_WORDS = tuple(_TEXT.split())
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
 Tokens = list[tuple[str, float, int]]
 """Spelling, score and type of each token."""
@@ -109,7 +89,7 @@ def says(text: str | bytes, start: int, end: int) -> dict[int, int]:
     data = text.encode() if isinstance(text, str) else text
     assert len(set(data)) == len(data), "each byte can have one successor only"
     path = [start, *(3 + byte for byte in data), end]
-    return dict(zip(path, path[1:], strict=False))
+    return dict(itertools.pairwise(path))
 
 
 def _merges() -> list[tuple[str, str]]:

@@ -240,8 +240,8 @@ class ScriptedBackend:
 
     def _serve(self, run: _Run) -> Iterator[Event]:
         prompt = run.request.prompt
-        if isinstance(prompt, str) or not prompt:
-            yield Failed("The prompt is empty, or has not been tokenised.")
+        if isinstance(prompt, str) or not prompt or min(prompt) < 0 or max(prompt) >= N_VOCAB:
+            yield Failed("The prompt is empty, has not been tokenised, or was written for another model.")
             return
         if len(prompt) >= self._model.n_ctx:
             yield Failed(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airochat.cli.common import for_output, json_option, open_manager, print_json, print_table
+from airochat.cli.common import json_option, open_manager, print_json, print_table, put
 from airochat.errors import StoreError
 from airochat.text import one_line
 
@@ -59,7 +59,7 @@ def show(ctx: click.Context, session: str, as_json: bool) -> None:
     if as_json:
         print_json({"id": chat.id, "title": chat.title, "messages": [message_facts(m) for m in chat.history]})
     else:
-        click.echo(for_output("\n\n".join(f"{one_line(m.name)}: {m.text}" for m in chat.history)))
+        put("\n\n".join(f"{one_line(m.name)}: {m.text}" for m in chat.history))
 
 
 @chats.command()
@@ -73,7 +73,7 @@ def export(ctx: click.Context, session: str, form: str, output: str | None) -> N
         chat = manager.load(session)
     text = as_markdown(chat) if form == "markdown" else as_jsonl(chat.history)
     if output is None:
-        click.echo(for_output(text), nl=False)
+        put(text, end="")
         return
     try:
         with Path(output).expanduser().open("x", encoding="utf-8", newline="\n") as file:

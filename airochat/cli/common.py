@@ -188,9 +188,10 @@ def print_table(rows: Sequence[tuple[str, ...]]) -> None:
         click.echo("  ".join([*cells, row[-1]]).rstrip())
 
 
-def for_output(text: str) -> str:
-    """Return a text as it may go to stdout: cleaned for a terminal, untouched for a file or a pipe."""
-    return clean(text) if sys.stdout.isatty() else text
+def put(text: str, end: str = "\n") -> None:
+    """Write untrusted text to stdout: cleaned for a terminal, as it is for a file or a pipe."""
+    sys.stdout.write((clean(text) if sys.stdout.isatty() else text) + end)
+    sys.stdout.flush()
 
 
 def read_text(argument: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from airochat.cli.common import Opening, for_output
+from airochat.cli.common import Opening, put
 from airochat.cli.lazy import report
 from airochat.cli.lines import Lines
 from airochat.cli.stream import Diagnostics, load_model, stream
@@ -79,7 +79,7 @@ class Dialogue:
         elif name in self._commands:
             self._commands[name](rest.strip())
         else:
-            click.echo(for_output(self._chat().command(line)))
+            put(self._chat().command(line))
 
     def _chat(self) -> Session:
         """Return the chat; a new one is made by the first line that needs it."""

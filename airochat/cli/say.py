@@ -9,11 +9,11 @@ import click
 from airochat.cli.common import (
     Opening,
     chat_options,
-    for_output,
     json_option,
     open_manager,
     pick_session,
     print_json,
+    put,
     read_text,
     sampling_options,
 )
@@ -73,7 +73,7 @@ def _run_command(session: Session | None, line: str, as_json: bool) -> None:
     if as_json:
         print_json({"text": answer, "session": session.id})
     elif answer:
-        click.echo(for_output(answer))
+        put(answer)
 
 
 def _send(

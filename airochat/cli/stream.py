@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from airochat.backends.base import ModelInfo
-from airochat.cli.common import for_output
+from airochat.cli.common import put
 from airochat.cli.lazy import report
 from airochat.session import Session, SessionManager, Turn
 from airochat.session.events import ModelLoading, Notice, PromptRead, SessionEvent, TextAdded
@@ -86,8 +86,8 @@ def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
                 diagnostics(event)
                 if isinstance(event, TextAdded) and not quiet:
                     diagnostics.clear()
-                    click.echo(for_output(event.text), nl=False)
-                    printed = event.text or printed
+                    put(event.text, end="")
+                    printed += event.text
             break
         except KeyboardInterrupt:
             if interrupted:
@@ -97,6 +97,11 @@ def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
     diagnostics.clear()
     if printed and not printed.endswith("\n"):
         click.echo()
+    if turn.message and not quiet and turn.message.text.strip() != printed.strip():
+        report(
+            "A plugin changed this reply after it was written.",
+            "`airochat chats show` prints it as it is kept.",
+        )
     if turn.error:
         report(turn.error, turn.hint)
     return interrupted

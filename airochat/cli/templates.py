@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airochat.cli.common import for_output, json_option, open_home, print_json, print_table
+from airochat.cli.common import json_option, open_home, print_json, print_table, put
 from airochat.cli.lazy import report
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     rows += [("stops at", " ".join(map(repr, template.stop)))] if template.stop else []
     rows += [("note", warning) for warning in template.warnings]
     for label, text in rows:
-        click.echo(f"{label:9} {for_output(text)}")
-    click.echo(f"\n{for_output(_example(template))}")
+        put(f"{label:9} {text}")
+    put(f"\n{_example(template)}")
 
 
 @templates.command("detect")
@@ -77,9 +77,9 @@ def find(ctx: click.Context, model: str, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    click.echo(for_output(f"{choice.template.name} ({choice.confidence})"))
+    put(f"{choice.template.name} ({choice.confidence})")
     for reason in choice.reasons:
-        click.echo(for_output(f"  {reason}"))
+        put(f"  {reason}")
 
 
 def _known(ctx: click.Context) -> Templates:

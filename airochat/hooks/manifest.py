@@ -49,7 +49,7 @@ def read_manifest(folder: Path) -> Manifest:
         if key not in table:
             raise PluginError(f"{FILE} has no {key}.")
         if not isinstance(table[key], kind) or isinstance(table[key], bool):
-            raise PluginError(f"{key} = {table[key]!r} in {FILE} is not a {words}.")
+            raise PluginError(f"{key} = {one_line(repr(table[key]), 60)} in {FILE} is not a {words}.")
     manifest = Manifest(
         table["name"], one_line(table["version"], 40), one_line(table["summary"], 200), table["api"]
     )

@@ -87,7 +87,7 @@ class Bridge:
         self._queue.put(_Asked(message))
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until everything that has happened so far is published, and no reply is growing."""
+        """Wait until everything that has happened so far is published and kept, and no reply is growing."""
         done = threading.Event()
         self._queue.put(_Flush(done))
         return done.wait(timeout)
@@ -204,6 +204,6 @@ class Bridge:
         if self._full_wanted:
             self._full_wanted = False
             self._publish_message(self.full())
-        if not self._transcript.busy and self._state["messages"] != self._kept["messages"]:
+        if not self._transcript.busy and (self._flushes or self._state["messages"] != self._kept["messages"]):
             self._kept = self._state
             self._keep(self.full())

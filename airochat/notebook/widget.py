@@ -46,7 +46,12 @@ class ChatWidget(anywidget.AnyWidget):
         self._bridge.start()
 
     def settle(self, timeout: float | None = None) -> bool:
-        """Wait until no reply is growing and the page was sent everything; False after ``timeout`` seconds."""
+        """Wait until no reply is growing and the page was sent everything; False after ``timeout`` seconds.
+
+        Programs that run notebooks, such as nbclient, take what is sent on behalf of the running cell and nothing else,
+        so a cell that drives the session ends with this.
+        """
+        self._context = contextvars.copy_context()
         turn = self.session.turn
         return (turn is None or turn.wait(timeout)) and self._bridge.flush(timeout)
 
@@ -68,7 +73,10 @@ class ChatWidget(anywidget.AnyWidget):
         self._in_context(self.send, message)
 
     def _keep(self, full: State) -> None:
-        self._in_context(setattr, self, "snapshot", full)
+        if full == self.snapshot:
+            self._in_context(self.send_state, "snapshot")
+        else:
+            self._in_context(setattr, self, "snapshot", full)
         if self._display_id:
             self._in_context(self._show_static, True)
 

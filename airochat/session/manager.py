@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from airochat.backends.base import ModelInfo
+from airochat.backends.base import Backend, ModelInfo
 from airochat.characters import Card, Persona, read_card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import StoreError
@@ -187,19 +187,23 @@ class SessionManager:
 
 def open(
     home: str | os.PathLike[str] | None = None,
-    model: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | Backend | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> SessionManager:
     """Open the data folder and return its session manager.
 
     ``home`` defaults to ``AIROCHAT_HOME`` or the platform's place for user data; ``model`` and ``settings`` override
-    the settings file for this manager only. Raises `SettingsError` or `StoreError`.
+    the settings file for this manager only. ``model`` may also be a backend, which the manager then closes. Raises
+    `SettingsError` or `StoreError`.
     """
     place = Home.find(home)
     overrides = dict(settings or {})
-    if model is not None:
+    if isinstance(model, (str, os.PathLike)):
         overrides["model"] = os.fspath(model)
-    return SessionManager(place, Settings.load(place.settings, overrides))
+    manager = SessionManager(place, Settings.load(place.settings, overrides))
+    if model is not None and not isinstance(model, (str, os.PathLike)):
+        manager.model.attach(model)
+    return manager
 
 
 def _with_partial_reply(tree: Tree) -> Tree:

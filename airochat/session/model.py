@@ -63,6 +63,11 @@ class CurrentModel:
             old.close()
         self.start()
 
+    def attach(self, backend: Backend) -> None:
+        """Use a backend that somebody else made, in place of one made by name."""
+        with self._lock:
+            self._backend, self.ref = backend, type(backend).__name__
+
     def backend(self) -> Backend:
         """Return the backend, made if need be; raises `ModelError` if no model is configured or its name is wrong."""
         with self._lock:

@@ -127,7 +127,7 @@ class TurnRun:
             model=info.name if info else "",
             fingerprint=info.fingerprint if info else "",
             template=self._template.name if self._template else "",
-            sampling=dataclasses.asdict(self._sampling),
+            sampling={**dataclasses.asdict(self._sampling), "stop": list(self._sampling.stop)},
             stop_reason=reason,
             usage=dataclasses.asdict(usage),
         )

@@ -11,27 +11,22 @@ from typing import TYPE_CHECKING, Any
 from airochat.backends.base import Backend, ModelInfo
 from airochat.characters import Card, Persona
 from airochat.conversation import Message, Tree, new_id
-from airochat.errors import TemplateError, UsageError
+from airochat.errors import UsageError
 from airochat.hooks import ChatContext, MessageFacts, PluginHost
-from airochat.prompt import PromptPlan, assemble, card_blocks, greetings
+from airochat.prompt import Block, PromptPlan, card_blocks, greetings
 from airochat.sampling import Sampling
 from airochat.session.events import Notice, SessionEvent, TreeChanged, TurnEnded, TurnEvent
 from airochat.session.listeners import Listeners
+from airochat.session.planning import FALLBACK, Wanted, write
 from airochat.session.profile import Profile
 from airochat.session.run import TurnRun
 from airochat.session.turn import Turn
 from airochat.store import SessionRecord
-from airochat.templates import OWN, Template
+from airochat.templates import Template
 from airochat.text import one_line
 
 if TYPE_CHECKING:
     from airochat.session.manager import SessionManager
-
-FALLBACK = "chatml"
-"""The template used when the model's own one fails."""
-
-_FALLBACK_CONTEXT = 4096
-"""Tokens assumed for a context whose size nobody told."""
 
 
 class Session:
@@ -236,33 +231,15 @@ class Session:
     ) -> tuple[PromptPlan, Template]:
         """Assemble the prompt for a reply under ``parent``, and return it with the template used."""
         history = (tree or self.tree).path(parent)
-        system = self.profile.effective_system
-        blocks = card_blocks(self.card, self.persona, self.user_name, system)
-        blocks += self.plugins.blocks(lambda plugin: self.context(plugin, history))
-        n_ctx = info.n_ctx or _FALLBACK_CONTEXT
-
-        def write(template: Template) -> PromptPlan:
-            return assemble(
-                blocks,
-                history,
-                template,
-                tokenizer=self.backend.tokenizer,
-                n_ctx=n_ctx,
-                reserve=min(sampling.max_tokens, n_ctx // 2),
-                fingerprint=info.fingerprint,
-                default_system=system,
-            )
-
-        template = self._manager.model.choose(self.template_name, info).template
-        try:
-            return write(template), template
-        except TemplateError as error:
-            if template.name != OWN:
-                raise
-            fallback = self._manager.templates.get(FALLBACK)
-            plan = write(fallback)
-            warning = f"The model's own template failed, so {FALLBACK} is used: {error.message}"
-            return dataclasses.replace(plan, warnings=(*plan.warnings, warning)), fallback
+        model = self._manager.model
+        wanted = Wanted(
+            blocks=self._blocks(history),
+            history=history,
+            system=self.profile.effective_system,
+            template=model.choose(self.template_name, info).template,
+            fallback=self._manager.templates.get(FALLBACK),
+        )
+        return write(wanted, info, model.backend().tokenizer, sampling)
 
     def context(self, plugin: str, history: tuple[Message, ...] | None = None) -> ChatContext:
         """Return what a plugin may know of this session."""
@@ -395,3 +372,7 @@ class Session:
 
     def _tell_plugins(self, message: Message) -> None:
         self.plugins.notify("on_message_added", self.context, MessageFacts(self.id, message))
+
+    def _blocks(self, history: tuple[Message, ...]) -> list[Block]:
+        blocks = card_blocks(self.card, self.persona, self.user_name, self.profile.effective_system)
+        return blocks + self.plugins.blocks(lambda plugin: self.context(plugin, history))

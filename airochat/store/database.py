@@ -44,7 +44,9 @@ class Database:
         self._lock = threading.RLock()
         with explained(path):
             _create(path)
-            self.connection = sqlite3.connect(path, patience, isolation_level=None, check_same_thread=False)
+            self.connection = sqlite3.connect(
+                path, timeout=patience, isolation_level=None, check_same_thread=False
+            )
             try:
                 self._prepare()
             except BaseException:

@@ -17,17 +17,16 @@ def record(connection: sqlite3.Connection, session_id: str, head: str | None) ->
     number = _cursor(connection, session_id) + 1
     connection.execute("DELETE FROM steps WHERE session = ? AND number >= ?", (session_id, number))
     connection.execute("INSERT INTO steps VALUES (?, ?, ?)", (session_id, number, head))
-    connection.execute("UPDATE sessions SET cursor = ? WHERE id = ?", (number, session_id))
+    _go(connection, session_id, number, head)
 
 
 def amend(connection: sqlite3.Connection, session_id: str, head: str | None) -> None:
-    """Give the newest step another head."""
-    _cursor(connection, session_id)
-    newest = "SELECT max(number) FROM steps WHERE session = :session"
+    """Give the step under the cursor another head."""
+    number = _cursor(connection, session_id)
     connection.execute(
-        f"UPDATE steps SET head = :head WHERE session = :session AND number = ({newest})",
-        {"session": session_id, "head": head},
+        "UPDATE steps SET head = ? WHERE session = ? AND number = ?", (head, session_id, number)
     )
+    _go(connection, session_id, number, head)
 
 
 def travel(connection: sqlite3.Connection, session_id: str, by: int) -> tuple[bool, str | None]:
@@ -38,10 +37,12 @@ def travel(connection: sqlite3.Connection, session_id: str, by: int) -> tuple[bo
     if step is None:
         (head,) = connection.execute("SELECT head FROM sessions WHERE id = ?", (session_id,)).fetchone()
         return False, head
-    connection.execute(
-        "UPDATE sessions SET cursor = ?, head = ? WHERE id = ?", (number, step["head"], session_id)
-    )
+    _go(connection, session_id, number, step["head"])
     return True, step["head"]
+
+
+def _go(connection: sqlite3.Connection, session_id: str, number: int, head: str | None) -> None:
+    connection.execute("UPDATE sessions SET cursor = ?, head = ? WHERE id = ?", (number, head, session_id))
 
 
 def _cursor(connection: sqlite3.Connection, session_id: str) -> int:

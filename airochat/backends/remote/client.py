@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import os
 import threading
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from queue import SimpleQueue
@@ -44,7 +45,7 @@ _ASK_S = 15.0
 _COUNTS_S = 2.0
 _MAX_BODY = 1 << 22
 _DONE = "[DONE]"
-_CLOSED = ModelError("The connection to the server was closed.", "Choose the model again.")
+_CLOSED = ("The connection to the server was closed.", "Choose the model again.")
 
 
 class RemoteBackend:
@@ -65,12 +66,17 @@ class RemoteBackend:
         self._described: describe.Described | None = None
         self._closed = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopped: deque[str] = deque(maxlen=64)
         self._turns = asyncio.Lock()
 
     def load(self, listener: Callable[[LoadEvent], None]) -> None:
         """Ask the server for its model; returns at once."""
-        self._listener = listener
-        self._ask()
+        with self._lock:
+            self._listener = listener
+            if not self._closed:
+                self._ask()
+                return
+        listener(LoadFailed(*_CLOSED))
 
     def wait(self, timeout: float | None = None) -> ModelInfo:
         """Block until the server has told its model; asks again if it could not be reached before."""
@@ -80,7 +86,7 @@ class RemoteBackend:
         try:
             return self._ask().result(timeout)
         except concurrent.futures.CancelledError:
-            raise _CLOSED from None
+            raise ModelError(*_CLOSED) from None
         except (TimeoutError, concurrent.futures.TimeoutError):
             raise TimeoutError(f"{self._address.base} has not answered yet.") from None
 
@@ -100,21 +106,22 @@ class RemoteBackend:
         events: SimpleQueue[Event] = SimpleQueue()
         with self._lock:
             if self._closed:
-                events.put(Failed(_CLOSED.message, _CLOSED.hint))
+                events.put(Failed(*_CLOSED))
             else:
                 self._thread().call(self._start, request, events)
         return self._until_end(request.id, events)
 
     def stop(self, request_id: str) -> None:
-        """End a request wherever it stands; what was written stays."""
+        """End a request wherever it stands, also one that is yet to come; what was written stays."""
         with self._lock:
-            if self._worker is not None:
-                self._worker.call(self._cancel, request_id)
+            if not self._closed:
+                self._thread().call(self._cancel, request_id)
 
     def close(self) -> None:
         """End all requests and the connection."""
         with self._lock:
             worker, self._worker, self._closed = self._worker, None, True
+            self._described = None
         if worker is not None:
             worker.close()
 
@@ -126,7 +133,9 @@ class RemoteBackend:
                 if isinstance(event, Finished | Failed):
                     return
         finally:
-            self.stop(request_id)
+            with self._lock:
+                if self._worker is not None:
+                    self._worker.call(self._leave, request_id)
 
     def _thread(self) -> Worker:
         if self._worker is None:
@@ -136,7 +145,7 @@ class RemoteBackend:
     def _ask(self) -> concurrent.futures.Future[ModelInfo]:
         with self._lock:
             if self._closed:
-                raise _CLOSED
+                raise ModelError(*_CLOSED)
             if self._asking is None or (self._asking.done() and self._described is None):
                 self._asking = self._thread().submit(self._describe())
             return self._asking
@@ -150,7 +159,7 @@ class RemoteBackend:
                 )
                 self._described = await asyncio.wait_for(asked, _ASK_S)
         except asyncio.CancelledError:
-            self._listener(LoadFailed(_CLOSED.message, _CLOSED.hint))
+            self._listener(LoadFailed(*_CLOSED))
             raise
         except Exception as error:
             said = self._explained(error)
@@ -169,11 +178,18 @@ class RemoteBackend:
             return body
 
     def _start(self, request: Request, events: SimpleQueue[Event]) -> None:
+        if request.id in self._stopped:
+            events.put(Finished("user", Usage(), Timings()))
+            return
         task = asyncio.get_running_loop().create_task(self._serve(request, events))
         self._tasks[request.id] = task
         task.add_done_callback(lambda done: self._ended(request.id, done, events))
 
     def _cancel(self, request_id: str) -> None:
+        self._stopped.append(request_id)
+        self._leave(request_id)
+
+    def _leave(self, request_id: str) -> None:
         if request_id in self._tasks:
             self._tasks[request_id].cancel()
 

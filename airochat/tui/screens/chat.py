@@ -126,12 +126,12 @@ class ChatScreen(ChatActions):
                 self.activity.progress(fraction, stage)
             case ModelReady(info=info):
                 self.activity.progress_done()
-                self.activity.clear()
+                self.activity.clear("model")
                 for warning in info.warnings:
                     self.tell(warning)
             case ModelFailed(message, hint):
                 self.activity.progress_done()
-                self.activity.problem(message, hint or "F4 chooses another model.")
+                self.activity.problem(message, f"{hint} F4 chooses another model.".strip(), "model")
 
     def refresh_sessions(self) -> None:
         """Read the list of sessions anew; empty ones are left out."""

@@ -38,17 +38,7 @@ class ChatActions(Screen[None]):
         Binding("ctrl+k", "find", "Find a chat", priority=True),
         Binding("ctrl+z", "undo", "Undo"),
         Binding("ctrl+y", "redo", "Redo"),
-        Binding("up", "choose(-1)", "Message above", show=False),
-        Binding("down", "choose(1)", "Message below", show=False),
-        Binding("left", "swipe(-1)", "Alternative before", show=False),
-        Binding("right", "swipe(1)", "Alternative after", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("ctrl+end", "end", "To the end", show=False, priority=True),
-        Binding("e", "edit", "Edit", show=False),
-        Binding("c", "copy", "Copy", show=False),
-        Binding("r", "again_here", "Another reply here", show=False),
-        Binding("b", "branch", "Go on from here", show=False),
         Binding("f3", "prompt", "What the model sees"),
     ]
 
@@ -163,12 +153,6 @@ class ChatActions(Screen[None]):
 
     # The chosen message
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Let letters act on messages only while the transcript has the focus."""
-        if action in ("edit", "copy", "again_here", "branch", "choose"):
-            return self.focused is self.transcript
-        return True
-
     @on(Transcript.Clicked)
     def _clicked(self, event: Transcript.Clicked) -> None:
         self.transcript.choose(event.index)
@@ -239,6 +223,10 @@ class ChatActions(Screen[None]):
     def action_page(self, direction: int) -> None:
         """Move the transcript by a page."""
         self.transcript.page(direction)
+
+    def action_start(self) -> None:
+        """Show the beginning of the transcript."""
+        self.transcript.choose(0)
 
     def action_end(self) -> None:
         """Show the end of the transcript."""

@@ -14,7 +14,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "Writing",
         (
             ("enter", "send; empty: let the model go on"),
-            ("ctrl+j", "new line (shift+enter where the terminal knows it)"),
+            ("ctrl+j", "new line; in some terminals shift+enter, too"),
             ("↑ in the first row", "what you sent before"),
             ("/", "a command, such as /note"),
             ("tab", "to the messages, and back"),
@@ -26,7 +26,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("esc", "stop it; what is there stays"),
             ("ctrl+r", "another one"),
             ("← →", "the alternatives, while nothing is written"),
-            ("ctrl+z  ctrl+y", "take back a step, do it again, while nothing is written"),
+            ("ctrl+z  ctrl+y", "undo and redo steps, while nothing is written"),
         ),
     ),
     (
@@ -35,7 +35,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("↑ ↓", "choose"),
             ("e  c", "edit, copy"),
             ("r  b", "another reply here, go on from here"),
-            ("page up, page down, ctrl+end", "move, to the end"),
+            ("page up, page down", "move; ctrl+end to the end"),
         ),
     ),
     (

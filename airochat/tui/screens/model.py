@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from airochat.session import SessionManager
 
 _WAYS = {
-    "demo": ("the demo model", "SmolLM2 with 135 million parameters, 98 MB: small, quick, simple-minded"),
+    "demo": ("the demo model", "SmolLM2, 98 MB: small, quick, simple-minded"),
     "file": ("a GGUF file on this computer", "you will be asked for its path"),
     "remote": (
         "a server",
-        "one that speaks llama.cpp's or OpenAI's protocol; you will be asked for its address",
+        "of llama.cpp, or one like OpenAI's; you will be asked for its address",
     ),
 }
 _QUESTIONS = {"file": "path of the GGUF file", "remote": "http://127.0.0.1:8080"}
@@ -93,4 +93,4 @@ class ModelScreen(Dialog[None]):
 
 def _row(name: str) -> Content:
     title, explanation = _WAYS[name]
-    return Content.assemble((title, "$rp-ink"), "\n", (explanation, "$rp-faint"))
+    return Content.assemble((title, "$rp-ink"), "\n", (explanation, "$rp-faint"), "\n")

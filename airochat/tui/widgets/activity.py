@@ -17,6 +17,7 @@ class Activity(Widget):
         super().__init__(id=id)
         self._progress: Content | None = None
         self._problem: Content | None = None
+        self._about = ""
         self.said = ""
         """The problem now shown, as plain text."""
 
@@ -36,16 +37,17 @@ class Activity(Widget):
         self._progress = None
         self.refresh(layout=True)
 
-    def problem(self, message: str, hint: str = "") -> None:
-        """Show what went wrong and what to do, until `clear`."""
+    def problem(self, message: str, hint: str = "", about: str = "") -> None:
+        """Show what went wrong and what to do, until `clear`; ``about`` is a word to clear it by."""
+        self._about = about
         said, way_out = " ".join(clean(message).split()), " ".join(clean(hint).split())
         self.said = f"{said} {way_out}".strip()
         self._problem = Content.assemble((said, "$rp-error"), ("  " + way_out if way_out else "", "$rp-soft"))
         self.refresh(layout=True)
 
-    def clear(self) -> None:
-        """Forget the problem."""
-        if self._problem is not None:
+    def clear(self, about: str | None = None) -> None:
+        """Forget the problem, or only one that is about this."""
+        if self._problem is not None and about in (None, self._about):
             self._problem, self.said = None, ""
             self.refresh(layout=True)
 

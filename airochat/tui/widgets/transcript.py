@@ -7,6 +7,7 @@ from collections import OrderedDict
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import Binding
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -39,7 +40,7 @@ class _Nothing:
         raise IndexError(index)
 
 
-class Transcript(ScrollView, can_focus=True):
+class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
     """Messages of a `Source`, of which only those in view are ever laid out.
 
     Textual's scroll position is derived from the `Window`, never the other way round, except when the user scrolls.
@@ -47,6 +48,21 @@ class Transcript(ScrollView, can_focus=True):
     """
 
     COMPONENT_CLASSES = {f"transcript--{name}" for name in _STYLES}
+    BINDINGS = [
+        Binding("up", "screen.choose(-1)", "Message above"),
+        Binding("down", "screen.choose(1)", "Message below"),
+        Binding("left", "screen.swipe(-1)", "Alternative before"),
+        Binding("right", "screen.swipe(1)", "Alternative after"),
+        Binding("pageup", "screen.page(-1)", "Page up"),
+        Binding("pagedown", "screen.page(1)", "Page down"),
+        Binding("home", "screen.start", "To the start"),
+        Binding("end", "screen.end", "To the end"),
+        Binding("enter", "screen.back", "Back to writing"),
+        Binding("e", "screen.edit", "Edit"),
+        Binding("c", "screen.copy", "Copy"),
+        Binding("r", "screen.again_here", "Another reply here"),
+        Binding("b", "screen.branch", "Go on from here"),
+    ]
 
     chosen: reactive[int | None] = reactive(None, repaint=False)
     """The message that keys act on, while the transcript has the focus."""
@@ -292,8 +308,10 @@ class Transcript(ScrollView, can_focus=True):
             self.post_message(self.Clicked(place[0]))
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Show the chosen message only while the transcript has the focus."""
+        """Show a chosen message while the transcript has the focus, and only then; at first, the last."""
         super().watch_has_focus(has_focus)
+        if has_focus and self.chosen is None and len(self.window):
+            self.choose(len(self.window) - 1)
         self.refresh()
 
 

@@ -27,8 +27,8 @@ WAIT_S = 60.0
 
 
 def llama(path: Path, engine: str, log: Path, **options: object) -> LlamaBackend:
-    """Return a backend with a small context."""
-    values: dict[str, object] = {"engine": engine, "n_ctx": 1024, **options}
+    """Return a backend with a small context and one thread, since tests share their cores."""
+    values: dict[str, object] = {"engine": engine, "n_ctx": 1024, "n_threads": 1, **options}
     return LlamaBackend(path, EngineOptions(**values), log)  # type: ignore[arg-type]
 
 

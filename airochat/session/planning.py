@@ -1,0 +1,65 @@
+"""From what a session wants to say to a prompt for the loaded model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airochat.backends.base import ModelInfo
+from airochat.conversation import Message
+from airochat.errors import TemplateError
+from airochat.prompt import Block, PromptPlan, Tokenizer, assemble
+from airochat.sampling import Sampling
+from airochat.templates import OWN, Template
+
+FALLBACK = "chatml"
+"""The template used when the model's own one fails."""
+
+_UNKNOWN_CONTEXT = 4096
+"""Tokens assumed for a context whose size nobody told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a prompt is made of, before the model is looked at."""
+
+    blocks: Sequence[Block]
+    history: Sequence[Message]
+    system: str
+    """The system prompt, if card and blocks bring none; may be empty."""
+    template: Template
+    fallback: Template
+
+
+def write(
+    wanted: Wanted, info: ModelInfo, tokenizer: Tokenizer | None, sampling: Sampling
+) -> tuple[PromptPlan, Template]:
+    """Return the prompt and the template that wrote it.
+
+    A model's own template may refuse a conversation; then the fallback writes it, and a warning of the plan says so.
+    """
+    try:
+        return _assemble(wanted, wanted.template, info, tokenizer, sampling), wanted.template
+    except TemplateError as error:
+        if wanted.template.name != OWN:
+            raise
+        plan = _assemble(wanted, wanted.fallback, info, tokenizer, sampling)
+        warning = f"The model's own template failed, so {wanted.fallback.name} is used: {error.message}"
+        return dataclasses.replace(plan, warnings=(*plan.warnings, warning)), wanted.fallback
+
+
+def _assemble(
+    wanted: Wanted, template: Template, info: ModelInfo, tokenizer: Tokenizer | None, sampling: Sampling
+) -> PromptPlan:
+    n_ctx = info.n_ctx or _UNKNOWN_CONTEXT
+    return assemble(
+        wanted.blocks,
+        wanted.history,
+        template,
+        tokenizer=tokenizer,
+        n_ctx=n_ctx,
+        reserve=min(sampling.max_tokens, n_ctx // 2),
+        fingerprint=info.fingerprint,
+        default_system=wanted.system,
+    )

@@ -1,0 +1,93 @@
+"""``airochat repl``: in a terminal, and fed by a pipe."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from airochat.backends.scripted import REPLIES
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli, InTerminal, Program
+
+SCRIPTED = ("repl", "--model", "scripted")
+LAST = [reply.split()[-1] for reply in REPLIES]
+
+
+def test_lines_of_a_pipe_are_answered_one_by_one(program: Program, cli: Cli) -> None:
+    done = program(*SCRIPTED, stdin=b"Hello\n\nAgain\\\nand more\n/quit\nNever read\n")
+    assert done.stdout.decode() == f"{REPLIES[0]}\n{REPLIES[1]}\n"
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = json.loads(cli("chats", "show", "Hello", "--json").stdout)
+    said = [message["text"] for message in shown["messages"] if message["role"] == "user"]
+    assert said == ["Hello", "Again\nand more"]
+
+
+def test_steps_back_and_alternatives(program: Program, cli: Cli) -> None:
+    done = program(*SCRIPTED, stdin=b"Hello\n/swipe\n/undo\n/redo\n")
+    assert done.returncode == 0
+    assert done.stdout.decode() == f"{REPLIES[0]}\n{REPLIES[1]}\n"
+    first, second = (f"Assistant: {reply}\n" for reply in REPLIES[:2])
+    assert done.stderr.decode() == first + second
+    assert REPLIES[1] in cli("chats", "show", "Hello").stdout
+
+
+def test_a_command_of_a_plugin(program: Program) -> None:
+    done = program(*SCRIPTED, stdin=b"/note The rain grows louder.\n/note\n")
+    assert done.returncode == 0
+    assert done.stdout.decode().count("The rain grows louder.") == 2
+
+
+def test_mistakes_are_told_and_the_rest_goes_on(program: Program) -> None:
+    done = program(*SCRIPTED, stdin=b"/nope\n/undo\n/redo\n/swipe\ncaf\xe9\n/model nope\n")
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert all(part in said for part in ("/nope", "nothing to undo", "nothing to redo", "0xe9", "'nope'"))
+    assert "Traceback" not in said
+    assert done.stdout == b""
+
+
+def test_it_goes_on_with_a_chat_and_leaves_none_that_is_empty(program: Program, cli: Cli) -> None:
+    assert program(*SCRIPTED, stdin=b"").returncode == 0
+    assert json.loads(cli("chats", "list", "--json").stdout)["chats"] == []
+    program(*SCRIPTED, stdin=b"One\n/new\nTwo\n")
+    program(*SCRIPTED, "--session", "One", stdin=b"Three\n")
+    program(*SCRIPTED, "--continue", stdin=b"//Four\n")
+    found = json.loads(cli("chats", "list", "--json").stdout)["chats"]
+    assert [(chat["title"], chat["messages"]) for chat in found] == [("One", 6), ("Two", 2)]
+
+
+def test_help_lists_its_own_commands_and_those_of_plugins(program: Program) -> None:
+    said = program(*SCRIPTED, stdin=b"/help\n").stderr.decode()
+    assert all(name in said for name in ("/swipe", "/undo", "/quit", "/note"))
+
+
+def test_in_a_terminal_it_prompts_and_shows_no_escape_sequences_of_others(terminal: InTerminal) -> None:
+    repl = terminal(*SCRIPTED, NO_COLOR="1", INPUTRC="/dev/null")
+    repl.wait_for("> ")
+    repl.type("Hello\n")
+    repl.wait_for(LAST[0])
+    repl.wait_for("> ")
+    repl.type("One\\\n")
+    repl.wait_for(". ")
+    repl.type("Two\n")
+    repl.wait_for(LAST[1])
+    repl.type("\x03")
+    repl.wait_for("/quit ends the chat")
+    repl.type("\x04")
+    assert repl.finish() == 0
+
+
+def test_ctrl_c_in_a_terminal_stops_the_reply_and_not_the_chat(terminal: InTerminal, cli: Cli) -> None:
+    line = ("--set", "n_ctx=512", "--model", "demo", "repl", "--max-tokens", "400", "--seed", "1")
+    repl = terminal(*line, NO_COLOR="1")
+    repl.wait_for("> ")
+    repl.type("Tell a long story.\n")
+    repl.wait_for(" the ")
+    repl.type("\x03")
+    repl.wait_for("\n> ")
+    repl.type("/quit\n")
+    assert repl.finish() == 0
+    shown = json.loads(cli("chats", "show", "Tell a long story.", "--json").stdout)
+    assert shown["messages"][-1]["state"] == "stopped"
+    assert " the " in shown["messages"][-1]["text"]
