@@ -42,6 +42,11 @@ def clean(text: str) -> str:
     return _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).translate(_TABLE)
 
 
+def whole(text: str) -> str:
+    """Return ``text`` with halves of surrogate pairs replaced, which no tokenizer, database or file takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def one_line(text: str, limit: int = 80) -> str:
     """Return `clean` text folded to one line of at most ``limit`` characters, for titles and lists."""
     folded = " ".join(clean(text).split())

@@ -11,7 +11,7 @@ import gguf
 import numpy as np
 
 N_CTX_TRAIN = 1024
-_N_EMBD, _N_HEAD, _N_FF, _N_LAYER = 64, 2, 128, 2
+_N_EMBD, _N_FF, _N_LAYER = 64, 128, 2
 _TEXT = "the and of to in he she said was with a lantern river llama hello world user"
 _WORDS = tuple(_TEXT.split())
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
@@ -26,12 +26,15 @@ def write_model(
     chain: Mapping[int, int] | None = None,
     seed: int = 0,
     metadata: Mapping[str, str] | None = None,
-    broken: bool = False,
+    broken: Literal["", "all", "rows"] = "",
+    head_size: int = 32,
+    without: str = "",
 ) -> Path:
     """Write a model of a few hundred kilobytes and return its path; the same arguments give the same bytes.
 
     With ``chain`` the likeliest token after each of its keys is the value, whatever came before: such a model says
-    what a test wants. ``broken`` makes all weights NaN.
+    what a test wants. ``broken`` makes all logits NaN, or all
+    but the first (``rows``); the tensor ``without`` is left out.
     """
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name("tiny")
@@ -39,16 +42,38 @@ def write_model(
     writer.add_embedding_length(_N_EMBD)
     writer.add_block_count(_N_LAYER)
     writer.add_feed_forward_length(_N_FF)
-    writer.add_head_count(_N_HEAD)
-    writer.add_head_count_kv(_N_HEAD)
+    writer.add_head_count(_N_EMBD // head_size)
+    writer.add_head_count_kv(_N_EMBD // head_size)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(_N_EMBD // _N_HEAD)
+    writer.add_rope_dimension_count(head_size)
     for key, value in (metadata or {}).items():
         writer.add_string(key, value)
     tokens = spm_tokens() if kind == "spm" else bpe_tokens()
     _add_vocabulary(writer, kind, tokens)
-    for name, array in _weights(len(tokens), seed, chain).items():
-        writer.add_tensor(name, array * np.float32("nan") if broken else array)
+    weights = _weights(len(tokens), seed, chain)
+    weights.pop(without, None)
+    if broken:
+        weights["output.weight"][1 if broken == "rows" else 0 :] = np.nan
+    for name, array in weights.items():
+        writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_adapter(path: Path) -> Path:
+    """Write a LoRA adapter for the models of `write_model`, strong enough to change what they say."""
+    random = np.random.default_rng(5)
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 64.0)
+    for layer in range(_N_LAYER):
+        name = f"blk.{layer}.attn_output.weight"
+        writer.add_tensor(f"{name}.lora_a", random.standard_normal((4, _N_EMBD)).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_b", random.standard_normal((_N_EMBD, 4)).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -75,7 +100,7 @@ def bpe_tokens() -> Tokens:
     tokens: Tokens = [(text, 0.0, _CONTROL) for text in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")]
     tokens += [(letter, 0.0, _NORMAL) for letter in _byte_letters()]
     tokens += [(left + right, 0.0, _NORMAL) for left, right in _merges()]
-    tokens += [("<|user|>", 0.0, _USER_DEFINED)]
+    tokens += [("<|user|>", 0.0, _USER_DEFINED), ("  ", 0.0, _USER_DEFINED)]
     return tokens
 
 
@@ -127,7 +152,9 @@ def _weights(n_vocab: int, seed: int, chain: Mapping[int, int] | None) -> dict[s
     random = np.random.default_rng(seed)
 
     def matrix(*shape: int) -> np.ndarray[Any, Any]:
-        return random.standard_normal(shape).astype(np.float32) / np.float32(np.sqrt(_N_EMBD))
+        values: np.ndarray[Any, Any] = random.standard_normal(shape).astype(np.float32)
+        values /= np.float32(np.sqrt(_N_EMBD))
+        return values
 
     scale = np.float32(0 if chain else 1)  # a scripted model's layers add nothing to the token's own vector
     weights = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airochat.errors import CardError
+from airochat.text import whole
 
 MAX_SIZE = 16_000_000
 """The largest card file that is read, in bytes; large lorebooks make cards of a few megabytes."""
@@ -116,7 +117,7 @@ def _greetings(data: Mapping[str, Any], path: Path) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise CardError(f"The card {path} is broken: alternate_greetings is not a list of texts.")
-    return tuple(map(_whole, value))
+    return tuple(map(whole, value))
 
 
 def _text(data: Mapping[str, Any], name: str, path: Path) -> str:
@@ -125,9 +126,4 @@ def _text(data: Mapping[str, Any], name: str, path: Path) -> str:
         return ""
     if not isinstance(value, str):
         raise CardError(f"The card {path} is broken: {name} is a {type(value).__name__}, not a text.")
-    return _whole(value)
-
-
-def _whole(text: str) -> str:
-    # JSON can spell half of a surrogate pair, which no tokenizer, database or file takes.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole(value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airochat.cli.common import json_option, open_manager, print_json, print_table, put
+from airochat.cli.reading import user_path
 from airochat.errors import StoreError
 from airochat.text import one_line
 
@@ -76,7 +76,7 @@ def export(ctx: click.Context, session: str, form: str, output: str | None) -> N
         put(text, end="")
         return
     try:
-        with Path(output).expanduser().open("x", encoding="utf-8", newline="\n") as file:
+        with user_path(output).open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:
         raise StoreError(f"{output} is there already.", "Name another file, or remove that one.") from None

@@ -1,17 +1,16 @@
-"""What the commands share: opening the data folder and the manager, sampling options, reading and printing text."""
+"""What the commands share: opening the data folder, the manager and a chat, and printing."""
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from airochat.cli.reading import user_path
 from airochat.errors import UsageError
 from airochat.paths import Home
 from airochat.text import clean
@@ -23,21 +22,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-_SAMPLING_HELP = {
-    "temperature": "Boldness; 0 always takes the likeliest token.",
-    "top_k": "Keep only the K likeliest tokens; 0: all.",
-    "top_p": "Keep the likeliest tokens that make up this share; 1: all.",
-    "min_p": "Drop tokens below this share of the likeliest one's; 0: none.",
-    "repeat_penalty": "Make recent tokens less likely; 1: off.",
-    "repeat_last_n": "How many recent tokens the penalties look at.",
-    "frequency_penalty": "Penalty for every time a token was used.",
-    "presence_penalty": "Penalty for tokens that were used at all.",
-    "seed": "The same seed gives the same reply.",
-    "max_tokens": "Length of the reply in tokens.",
-    "stop": "A text that ends the reply; may be given several times.",
-}
-_OPTION_TYPES: dict[str, Any] = {"int": click.INT, "int | None": click.INT, "float": click.FLOAT}
 
 
 def open_home(ctx: click.Context) -> Home:
@@ -97,7 +81,7 @@ class Opening:
         self._manager = manager
         self._template = template
         self._system = system
-        self._card = read_card(Path(card).expanduser()) if card else None
+        self._card = read_card(user_path(card)) if card else None
         self._persona = Persona(persona) if persona else None
         self.found = found
         """The chat, or None as long as a new one has not been needed."""
@@ -118,52 +102,6 @@ class Opening:
             card=self._card, persona=self._persona, template=self._template, system=self._system
         )
         return self.found
-
-
-def chat_options(command: F) -> F:
-    """Give a command the options that say which chat and which model it works on."""
-    options = (
-        click.option("--model", metavar="M", help="A path, a known name, demo, or remote:ADDRESS."),
-        click.option(
-            "--session", metavar="S", help="The chat to go on with, by id, its beginning, or title."
-        ),
-        click.option("--continue", "latest", is_flag=True, help="Go on with the latest chat."),
-        click.option("--template", metavar="T", help="The prompt template, instead of the model's."),
-        click.option("--system", metavar="S", help="The system prompt."),
-        click.option("--card", metavar="C", help="A character card, for a new chat."),
-        click.option("--persona", metavar="NAME", help="Who you are in a new chat."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def sampling_options(command: F) -> F:
-    """Give a command one option for every field of `Sampling`.
-
-    The command gets a dict ``sampling`` of those given.
-    """
-    import dataclasses
-
-    from airochat.sampling import Sampling
-
-    names = [field.name for field in dataclasses.fields(Sampling)]
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        values = {name: kwargs.pop(name) for name in names}
-        given = {name: value for name, value in values.items() if value not in (None, ())}
-        return command(*args, sampling=given, **kwargs)
-
-    for field in reversed(dataclasses.fields(Sampling)):
-        flags = [f"--{field.name.replace('_', '-')}", field.name]
-        if field.name == "temperature":
-            flags.insert(1, "--temp")
-        # Fields whose type is not in the table are lists of texts.
-        kind = _OPTION_TYPES.get(str(field.type), click.STRING)
-        help_text = _SAMPLING_HELP.get(field.name, "")
-        wrapped = click.option(*flags, type=kind, multiple=kind is click.STRING, help=help_text)(wrapped)
-    return wrapped  # type: ignore[return-value]
 
 
 def json_option(command: F) -> F:
@@ -192,40 +130,6 @@ def put(text: str, end: str = "\n") -> None:
     """Write untrusted text to stdout: cleaned for a terminal, as it is for a file or a pipe."""
     sys.stdout.write((clean(text) if sys.stdout.isatty() else text) + end)
     sys.stdout.flush()
-
-
-def read_text(argument: str) -> str:
-    """Return the text of an argument, or what stands on standard input if it is ``-``; not empty, valid UTF-8."""
-    if argument == "-":
-        text = decode(sys.stdin.buffer.read(), "Standard input")
-        text = text.replace("\r\n", "\n").rstrip("\n")
-    else:
-        text = argument
-        if any("\ud800" <= char <= "\udfff" for char in text):
-            raise UsageError("The text is not valid UTF-8.", "Check the encoding of your terminal or script.")
-    if not text.strip():
-        raise UsageError("There is no text to send.", "Give a text, or `-` to read it from standard input.")
-    return text
-
-
-def decode(data: bytes, what: str) -> str:
-    """Decode UTF-8, with or without a byte order mark, or tell where ``what`` is not UTF-8."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{what} is not UTF-8: byte 0x{data[error.start]:02x} at position {error.start}.",
-            "Convert it first, as with `iconv -f latin1 -t utf-8`.",
-        ) from None
-
-
-def read_file(path: str) -> str:
-    """Return the text of a file that the user named; `UsageError` if it cannot be read."""
-    try:
-        data = Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    return decode(data, path)
 
 
 def _overrides(ctx: click.Context, overrides: dict[str, Any]) -> dict[str, Any]:

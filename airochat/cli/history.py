@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airochat.cli.common import read_file
+from airochat.cli.reading import read_file
 from airochat.conversation import Message, Role
 from airochat.errors import UsageError
+from airochat.text import whole
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 _SHAPE = 'It is a list like [{"role": "user", "text": "Hello"}, {"role": "assistant", "text": "Hi."}].'
@@ -47,4 +48,4 @@ def _checked(entry: Any, what: str) -> tuple[Role, str]:
     if not isinstance(role, str) or role not in _ROLES:
         raise UsageError(f"{what} has the role {role!r}.", "Known: system, user, assistant.")
     # JSON can spell half of a surrogate pair, which no tokenizer takes.
-    return _ROLES[role], text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _ROLES[role], whole(text)

@@ -119,6 +119,8 @@ def _is_broken_pipe(error: Exception) -> bool:
 def _explained(error: Exception) -> AirochatError:
     if isinstance(error, AirochatError):
         return error
+    if isinstance(error, OSError):
+        return AirochatError(f"The system refuses: {error}.")
     sentence = " ".join(str(error).split()) or "no further words"
     return AirochatError(
         f"Something went wrong inside airochat: {type(error).__name__}: {sentence}",

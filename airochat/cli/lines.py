@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from airochat.cli.common import decode
+from airochat.cli.reading import decode
 
 PROMPT = "> "
 CONTINUED = ". "

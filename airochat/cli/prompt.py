@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from airochat.cli.common import load_settings, open_home, print_json, read_text
+from airochat.cli.common import load_settings, open_home, print_json
 from airochat.cli.lazy import report
+from airochat.cli.reading import read_text, user_path
 from airochat.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _plan(
     from airochat.conversation import Message
     from airochat.prompt import assemble, card_blocks
 
-    character = read_card(Path(card).expanduser()) if card else None
+    character = read_card(user_path(card)) if card else None
     template, info = target.choice.template, target.info
     before = read_history(history, settings.user_name, character.name if character else "Assistant")
     said = Message("new", before[-1].id if before else None, "user", settings.user_name, text)

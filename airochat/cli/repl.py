@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from airochat.cli.common import Opening, chat_options, open_manager, pick_session, sampling_options
+from airochat.cli.common import Opening, open_manager, pick_session
+from airochat.cli.options import chat_options, sampling_options
 from airochat.errors import UsageError
 
 

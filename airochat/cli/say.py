@@ -6,18 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airochat.cli.common import (
-    Opening,
-    chat_options,
-    json_option,
-    open_manager,
-    pick_session,
-    print_json,
-    put,
-    read_text,
-    sampling_options,
-)
+from airochat.cli.common import Opening, json_option, open_manager, pick_session, print_json, put
 from airochat.cli.lazy import INTERRUPTED
+from airochat.cli.options import chat_options, sampling_options
+from airochat.cli.reading import read_text
 from airochat.errors import UsageError
 
 if TYPE_CHECKING:

@@ -17,6 +17,9 @@ from airochat.session import Session, SessionManager, Turn
 from airochat.session.events import ModelLoading, Notice, PromptRead, SessionEvent, TextAdded
 from airochat.text import one_line
 
+LONG_PROMPT = 256
+"""Tokens to be read above which it is worth saying how far the model is."""
+
 
 class Diagnostics:
     """Shows what airochat is waiting for on one line of stderr, and notices on lines of their own.
@@ -35,7 +38,7 @@ class Diagnostics:
         match event:
             case ModelLoading(fraction, stage):
                 self._show(f"{stage} {fraction:.0%}" if fraction else stage)
-            case PromptRead(done=done, total=total) if done < total:
+            case PromptRead(done=done, total=total, reused=reused) if done < total > reused + LONG_PROMPT:
                 self._show(f"Reading the prompt {done / total:.0%}")
             case Notice(message, hint):
                 self.clear()
@@ -83,7 +86,6 @@ def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
         try:
             for event in itertools.islice(turn, seen, None):
                 seen += 1
-                diagnostics(event)
                 if isinstance(event, TextAdded) and not quiet:
                     diagnostics.clear()
                     put(event.text, end="")

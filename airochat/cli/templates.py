@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airochat.cli.common import json_option, open_home, print_json, print_table, put
 from airochat.cli.lazy import report
+from airochat.cli.reading import user_path
 
 if TYPE_CHECKING:
     from airochat.templates import Choice, Template, Templates
@@ -91,8 +92,8 @@ def _known(ctx: click.Context) -> Templates:
 def _detect(known: Templates, model: str) -> Choice:
     from airochat.templates import Vocabulary, detect
 
-    path = Path(model).expanduser()
-    if not path.is_file():
+    path = user_path(model)
+    if not os.path.isfile(path):
         return detect(model, None, None, known)
     from airochat.backends.llama.gguf import read_header
 

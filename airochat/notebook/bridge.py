@@ -57,6 +57,7 @@ class Bridge:
         self._transcript = Transcript(session.tree, self._text_of)
         self._transcript.template = session.template_name
         self._transcript.partner = session.reply_name
+        self._transcript.model = session.model_state
         self._state = self._kept = self._transcript.state()
         self._rev = 0
         self._draft = ""

@@ -128,8 +128,10 @@ class Transcript:
         shown = history[-self._shown :]
         self._html = {message.id: self._html.get(message.id, (message, {})) for message in shown}
         model, why = status.model_words(self.model, self.template)
-        if not model and shown:
-            model = status.provenance_words(shown[-1].provenance)
+        if not model:
+            model = next(
+                filter(None, (status.provenance_words(one.provenance) for one in reversed(shown))), ""
+            )
         activity, progress = self._activity()
         return {
             "messages": [self._wire(message) for message in shown],

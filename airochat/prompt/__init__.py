@@ -6,6 +6,7 @@ from airochat.prompt.characters import card_blocks, greetings
 from airochat.prompt.describe import plan_json, token_table, visible_text
 from airochat.prompt.macros import expand
 from airochat.prompt.tokens import Tokenizer
+from airochat.prompt.wire import wire_text
 
 __all__ = [
     "Block",
@@ -19,4 +20,5 @@ __all__ = [
     "plan_json",
     "token_table",
     "visible_text",
+    "wire_text",
 ]

@@ -63,4 +63,6 @@ class PromptPlan:
     @property
     def size(self) -> int:
         """The number of tokens, or an estimate without a tokenizer."""
-        return sum(row.tokens for row in self.report) if self.tokens is None else len(self.tokens)
+        if self.tokens is not None:
+            return len(self.tokens)
+        return sum(row.tokens for row in self.report if row.included)

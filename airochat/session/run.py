@@ -21,7 +21,7 @@ from airochat.backends.base import (
 from airochat.conversation import Message, Provenance
 from airochat.errors import AirochatError, StoreError
 from airochat.hooks import TurnFacts
-from airochat.prompt.blocks import PromptPlan
+from airochat.prompt import PromptPlan, wire_text
 from airochat.sampling import MAX_SEED, Sampling
 from airochat.session.events import PromptRead, PromptReady, TextAdded, TurnEnded, TurnStarted
 from airochat.session.saving import ReplySaver
@@ -104,7 +104,7 @@ class TurnRun:
 
     def _request(self, plan: PromptPlan) -> Request:
         stop = tuple(dict.fromkeys((*plan.stop, *self._sampling.stop)))
-        prompt = plan.text if plan.tokens is None else plan.tokens
+        prompt = wire_text(plan) if plan.tokens is None else plan.tokens
         return Request(self._turn.id, prompt, self._sampling, stop, plan.stop_tokens)
 
     def _add_text(self, text: str, tokens: int) -> None:

@@ -15,7 +15,7 @@ from airochat.errors import UsageError
 from airochat.hooks import ChatContext, MessageFacts, PluginHost
 from airochat.prompt import Block, PromptPlan, card_blocks, greetings
 from airochat.sampling import Sampling
-from airochat.session.events import Notice, SessionEvent, TreeChanged, TurnEnded, TurnEvent
+from airochat.session.events import ModelEvent, Notice, SessionEvent, TreeChanged, TurnEnded, TurnEvent
 from airochat.session.listeners import Listeners
 from airochat.session.planning import FALLBACK, Wanted, write
 from airochat.session.profile import Profile
@@ -23,7 +23,7 @@ from airochat.session.run import TurnRun
 from airochat.session.turn import Turn
 from airochat.store import SessionRecord
 from airochat.templates import Template
-from airochat.text import one_line
+from airochat.text import one_line, whole
 
 if TYPE_CHECKING:
     from airochat.session.manager import SessionManager
@@ -89,6 +89,11 @@ class Session:
         return self.profile.effective_template
 
     @property
+    def model_state(self) -> ModelEvent | None:
+        """The newest event about the model: loading, ready or failed; None before the start."""
+        return self._manager.model.state
+
+    @property
     def backend(self) -> Backend:
         """The backend that the next turn uses."""
         return self._manager.model.backend()
@@ -114,7 +119,7 @@ class Session:
         with self._lock:
             self._check_idle()
             if text.strip():
-                self._add_user_message(self.plugins.user_message(self.context, text))
+                self._add_user_message(self.plugins.user_message(self.context, whole(text)))
             return self._begin(self.tree.head, wanted)
 
     def swipe(self, message_id: str | None = None, **sampling: Any) -> Turn:
@@ -222,7 +227,7 @@ class Session:
         info = self.wait_for_model()
         tree, parent = self.tree, self.tree.head
         if text:
-            message = self._user_message(text)
+            message = self._user_message(whole(text))
             tree, parent = tree.append(message), message.id
         return self.plan(parent, info, self.profile.effective_sampling(**sampling), tree)[0]
 

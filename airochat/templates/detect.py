@@ -18,6 +18,7 @@ Confidence = Literal["certain", "likely", "guess"]
 
 _LLAMA_3_VOCABULARY = "128256"
 _FALLBACK = "chatml"
+_MISSING = "There is no template for this version yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,11 @@ def detect(
 
     An Airoboros model gets its family's; any other the one that its file brings; else ChatML as a guess.
     """
-    known = metadata or {}
-    found = {source: read for source, read in _names(name, known) if read}
+    found = {source: read for source, read in _names(name, metadata or {}) if read}
     if found:
         source, read = next((item for item in found.items() if item[1].version), next(iter(found.items())))
-        return _airoboros(source, read, known, vocabulary, templates, others=[*found.values()])
-    return _unnamed(known, vocabulary, templates)
+        return _airoboros(source, read, metadata, vocabulary, templates, others=[*found.values()])
+    return _unnamed(metadata, vocabulary, templates)
 
 
 def _names(name: str, metadata: Mapping[str, str]) -> list[tuple[str, AiroborosName | None]]:
@@ -55,32 +55,26 @@ def _names(name: str, metadata: Mapping[str, str]) -> list[tuple[str, AiroborosN
 def _airoboros(
     source: str,
     read: AiroborosName,
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str] | None,
     vocabulary: Vocabulary | None,
     templates: Templates,
     others: list[AiroborosName],
 ) -> Choice:
-    version = "llama-3" if _is_llama_3(read, metadata) else read.version
+    known = metadata or {}
+    version = "llama-3" if _is_llama_3(read, known) else read.version
     said = f"{source} means Airoboros {_words(version, read)}."
     family = next((family for family in templates.all() if version in family.versions), None)
     if family and not read.merged:
         doubts = [f"The file's own name says {other.version}." for other in others if _differs(other, read)]
-        unused = ["The template in the model file is not used."] if metadata.get(METADATA_KEY) else []
+        unused = ["The template in the model file is not used."] if known.get(METADATA_KEY) else []
         reasons = (said, f"{family.title}: {family.why}", *doubts, *unused)
         return Choice(family, "likely" if doubts else "certain", reasons)
     if version.startswith(("3", "llama-3")):
-        return _later(said, metadata, vocabulary, templates)
+        choice = _unnamed(metadata, vocabulary, templates)
+        return Choice(choice.template, "guess", (said, _MISSING, *choice.reasons))
     nearest = family or _nearest(version, templates)
-    why = "It is a merge with other models." if read.merged else "There is no template for this version yet."
+    why = "It is a merge with other models." if read.merged else _MISSING
     return Choice(nearest, "guess", (said, why, f"The nearest is used: {nearest.title}."))
-
-
-def _later(
-    said: str, metadata: Mapping[str, str], vocabulary: Vocabulary | None, templates: Templates
-) -> Choice:
-    missing = "There is no template for this version yet."
-    choice = _unnamed(metadata, vocabulary, templates)
-    return Choice(choice.template, "guess", (said, missing, *choice.reasons))
 
 
 def _nearest(version: str, templates: Templates) -> Family:
@@ -101,19 +95,15 @@ def _differs(other: AiroborosName, read: AiroborosName) -> bool:
     return bool(other.version) and other.version != read.version
 
 
-def _unnamed(metadata: Mapping[str, str], vocabulary: Vocabulary | None, templates: Templates) -> Choice:
+def _unnamed(
+    metadata: Mapping[str, str] | None, vocabulary: Vocabulary | None, templates: Templates
+) -> Choice:
     fallback = templates.get(_FALLBACK)
-    if metadata.get(METADATA_KEY) and vocabulary is not None:
+    if metadata and metadata.get(METADATA_KEY) and vocabulary is not None:
         try:
             own = own_template(metadata, vocabulary)
         except TemplateError as error:
             return Choice(fallback, "guess", (error.message, f"{fallback.title} is used instead."))
         return Choice(own, "certain", (own.why,))
-    if not metadata:
-        return Choice(
-            fallback,
-            "guess",
-            ("No model is loaded, and the name tells nothing.", f"{fallback.title} is used."),
-        )
-    reason = "The model file has no template of its own, and its name tells nothing."
+    reason = "No model is loaded." if metadata is None else "The model tells no template of its own."
     return Choice(fallback, "guess", (reason, f"{fallback.title} is used: {fallback.why}"))

@@ -129,7 +129,7 @@ class JinjaTemplate:
             return self._sandbox.run(context, size=1_000 * len(messages))
         # A stranger's template can raise anything at all, and whatever it is, the template is not usable.
         except Exception as error:
-            reason = one_line(str(error), 200) or type(error).__name__
+            reason = one_line(str(error), 200).rstrip(".") or type(error).__name__
             raise TemplateError(
                 f"The model's own template cannot be used: {reason}.",
                 "Choose another one, for instance chatml.",

@@ -177,6 +177,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._clock = clock
         self._source = source
         self._compiled: Template | None = None
+        self._refused = ""
         self.concat = self._concat  # type: ignore[method-assign]
         self.filters = {name: self._metered(FILTERS[name]) for name in _FILTERS}
         self.filters["tojson"] = self._tojson
@@ -191,18 +192,30 @@ class Sandbox(ImmutableSandboxedEnvironment):
         }
 
     def run(self, context: Mapping[str, Any], size: int) -> str:
-        """Render the template; ``size`` characters more than usual may come of it. Raises whatever goes wrong."""
+        """Render the template; ``size`` characters more than usual may come of it. Raises whatever goes wrong.
+
+        A template that has broken a rule once is not run again.
+        """
         with self._lock:
-            self._meter = Meter(size)
-            self._compiled = self._compiled or self.from_string(self._source)
-            pieces: list[str] = []
-            total = 0
-            for piece in self._compiled.generate(dict(context)):
-                total += len(piece)
-                self._meter.room(total)
-                self._meter.step()
-                pieces.append(piece)
-            return "".join(pieces)
+            if self._refused:
+                raise SecurityError(self._refused)
+            try:
+                return self._render(context, Meter(size))
+            except SecurityError as error:
+                self._refused = str(error)
+                raise
+
+    def _render(self, context: Mapping[str, Any], meter: Meter) -> str:
+        self._meter = meter
+        self._compiled = self._compiled or self.from_string(self._source)
+        pieces: list[str] = []
+        total = 0
+        for piece in self._compiled.generate(dict(context)):
+            total += len(piece)
+            meter.room(total)
+            meter.step()
+            pieces.append(piece)
+        return "".join(pieces)
 
     def step(self) -> None:
         """Count one turn of a loop."""

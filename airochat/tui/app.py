@@ -84,11 +84,12 @@ class AirochatApp(App[None]):
 
     def _begin(self) -> None:
         """Read the session and begin to load the model."""
-        gc.freeze()
-        gc.enable()
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         self.bridge.listen(self.manager)
         try:
-            self.desk.show(self._first or self.manager.latest())
+            self.desk.show(self._first or self._latest())
             self.chat.show_current()
         except AirochatError as error:
             self.chat.activity.problem(error.message, error.hint)
@@ -99,6 +100,13 @@ class AirochatApp(App[None]):
             self.chat.show_model(self.manager.model_state)
         elif not self.manager.settings.model:
             self.action_choose_model()
+
+    def _latest(self) -> Session | None:
+        """Return the latest session in which something was said."""
+        for summary in self.manager.sessions():
+            if summary.messages:
+                return self.manager.load(summary.id)
+        return None
 
     def _receive(self, events: list[SessionEvent]) -> None:
         self.chat.receive(events)
@@ -135,7 +143,13 @@ class AirochatApp(App[None]):
 
     def choose_model_ref(self, ref: str) -> None:
         """Load another model, and remember it."""
-        self._try(lambda: self.manager.use_model(ref, remember=True))
+        from airochat.tui.screens.model import choose_model
+
+        self.bridge.run(lambda: choose_model(self.manager, ref), self._said)
+
+    def _said(self, result: AirochatError | None) -> None:
+        if result is not None:
+            self.chat.activity.problem(result.message, result.hint)
 
     def _try(self, action: Callable[[], object]) -> None:
         try:

@@ -42,6 +42,7 @@ class Bridge:
         self._pause = FLUSH
         self._notices: deque[Notice] = deque(maxlen=8)
         self._leave: list[Callable[[], None]] = []
+        self._closed = False
 
     def listen(self, manager: SessionManager) -> None:
         """Receive what happens to the model, and all notices."""
@@ -88,10 +89,13 @@ class Bridge:
 
     def close(self) -> None:
         """Receive nothing any more."""
+        self._closed = True
         for leave in self._leave:
             leave()
 
     def _put(self, item: SessionEvent | Callable[[], None]) -> None:
+        if self._closed:
+            return
         self._queue.put(item)
         if not self._awake:
             self._awake = True

@@ -111,16 +111,15 @@ class Conversation:
         message = self.message(index)
         if message is None:
             return self._live_entry()
-        notes = [*_state_notes(message)]
-        if index == len(self) - 1 and (pieces := (*self._place(message), *self._facts(message))):
+        notes = [*_problems(message)]
+        facts = [*_endings(message)]
+        place: Iterable[Piece] = ()
+        if index == len(self) - 1:
+            place, facts = self._place(message), [*facts, *self._figures(message)]
+        if pieces := (*place, *((" · ".join(facts), "faint") for _ in facts[:1])):
             notes.append(pieces)
-        return Entry(
-            message.role,
-            _name(message.name),
-            _text(message.text),
-            words.clock(message.created),
-            notes=tuple(notes),
-        )
+        name, text = _name(message.name), _text(message.text)
+        return Entry(message.role, name, text, words.clock(message.created), notes=tuple(notes))
 
     def _live_entry(self) -> Entry:
         live = self.live
@@ -134,14 +133,13 @@ class Conversation:
         siblings = self.tree.siblings(message.id)
         return _swipes(siblings.index(message.id) + 1, len(siblings))
 
-    def _facts(self, message: Message) -> Iterable[Piece]:
-        usage = message.provenance.usage
-        if not usage.get("prompt"):
-            return
-        parts = [f"{usage.get('reused', 0):,} tokens reused, {usage.get('evaluated', 0):,} read"]
-        if self.ended is not None and self.ended.message is not None and self.ended.message.id == message.id:
-            parts.insert(0, f"{self.ended.timings.tokens_per_s:.0f} tokens/s")
-        yield " · ".join(parts), "faint"
+    def _figures(self, message: Message) -> Iterable[str]:
+        ended, usage = self.ended, message.provenance.usage
+        mine = ended is not None and ended.message is not None and ended.message.id == message.id
+        if ended is not None and mine and ended.timings.tokens_per_s:
+            yield words.rate(ended.timings.tokens_per_s)
+        if usage.get("prompt"):
+            yield f"{usage.get('reused', 0):,} tokens reused, {usage.get('evaluated', 0):,} read"
 
     @property
     def context_used(self) -> int:
@@ -159,15 +157,18 @@ def _swipes(position: int, count: int) -> Iterable[Piece]:
         yield from (("‹ ", "soft"), (str(position), "accent"), (f" of {count} ›", "soft"), ("     ", "soft"))
 
 
-def _state_notes(message: Message) -> Iterable[tuple[Piece, ...]]:
-    if message.state == "stopped":
-        yield (("stopped", "faint"),)
-    elif message.state == "failed":
+def _problems(message: Message) -> Iterable[tuple[Piece, ...]]:
+    if message.state == "failed":
         yield ((f"broken off: {one_line(message.provenance.stop_reason, 400)}", "error"),)
     elif message.state == "running":
         yield ((_UNFINISHED, "error"),)
+
+
+def _endings(message: Message) -> Iterable[str]:
+    if message.state == "stopped":
+        yield "stopped"
     elif message.provenance.stop_reason == "length":
-        yield (("reached the length limit; an empty line lets it go on", "faint"),)
+        yield "reached the length limit"
 
 
 def _name(name: str) -> str:

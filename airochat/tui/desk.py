@@ -8,7 +8,15 @@ from typing import Any
 from airochat.conversation import Tree
 from airochat.errors import StoreError
 from airochat.session import Session, SessionManager
-from airochat.session.events import ModelFailed, ModelLoading, ModelReady, Notice, SessionEvent, TreeChanged, TurnEnded
+from airochat.session.events import (
+    ModelFailed,
+    ModelLoading,
+    ModelReady,
+    Notice,
+    SessionEvent,
+    TreeChanged,
+    TurnEnded,
+)
 from airochat.tui.conversation import Conversation
 
 _DRAFT = "draft"

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from airochat.session.events import PromptRead, PromptReady, TextAdded, TurnStarted
+from airochat.tui import words
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Live:
         if self.stopping:
             return "stopping"
         if self.text:
-            return f"writing · {self._rate:.0f} tokens/s" if self._rate else "writing"
+            return f"writing · {words.rate(self._rate)}" if self._rate else "writing"
         if self.read is not None and self.read.done < self.read.total:
             return f"reading the prompt · {self.read.done:,} of {self.read.total:,} tokens"
         return "thinking" if self.prompt else "waiting for the model"

@@ -48,17 +48,16 @@ def _widgets(theme: Theme) -> dict[str, str]:
     """Return what Textual's own widgets take: one accent, and quiet scroll bars."""
     color = theme.colors
     quiet = color["faint"] if theme.ansi else color["panel"]
-    names: dict[str, tuple[str, ...]] = {
-        color["accent"]: ("input-cursor-background", "block-cursor-background", "scrollbar-active", "border"),
-        color["on_accent"]: ("input-cursor-foreground", "block-cursor-foreground"),
-        color["selection"]: ("input-selection-background", "screen-selection-background"),
-        color["background"]: ("scrollbar-background", "scrollbar-corner-color"),
-        quiet: ("scrollbar", "border-blurred"),
-        color["faint"]: ("scrollbar-hover",),
-    }
-    chosen: dict[str, str] = {}
-    for value, variables in names.items():
-        chosen |= dict.fromkeys(variables, value)
-    background = color["background"]
-    chosen |= {"scrollbar-background-hover": background, "scrollbar-background-active": background}
-    return chosen
+    names: tuple[tuple[str, tuple[str, ...]], ...] = (
+        (
+            color["accent"],
+            ("input-cursor-background", "block-cursor-background", "scrollbar-active", "border"),
+        ),
+        (color["on_accent"], ("input-cursor-foreground", "block-cursor-foreground")),
+        (color["selection"], ("input-selection-background", "screen-selection-background")),
+        (color["background"], ("scrollbar-background", "scrollbar-background-hover")),
+        (color["background"], ("scrollbar-background-active", "scrollbar-corner-color")),
+        (quiet, ("scrollbar", "border-blurred")),
+        (color["faint"], ("scrollbar-hover",)),
+    )
+    return {variable: value for value, variables in names for variable in variables}

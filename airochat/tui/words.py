@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from airochat.store import SessionSummary
+from airochat.templates import OWN
 
 _DAY = 86_400
 
@@ -16,6 +17,11 @@ def tokens(count: int) -> str:
     if count % 1024 == 0:
         return f"{count // 1024}k"
     return f"{count / 1000:.1f}".removesuffix(".0") + "k"
+
+
+def rate(tokens_per_s: float) -> str:
+    """Write a speed: ``31 tokens/s``, and one more digit below ten."""
+    return f"{tokens_per_s:.{0 if tokens_per_s >= 9.95 else 1}f} tokens/s"
 
 
 def clock(seconds: float, now: float | None = None) -> str:
@@ -39,6 +45,11 @@ def age(seconds: float, now: float) -> str:
 def _midnight(seconds: float) -> int:
     local = time.localtime(seconds)
     return int((seconds + local.tm_gmtoff) // _DAY)
+
+
+def template(name: str) -> str:
+    """Name a template shortly."""
+    return "own template" if name == OWN else name
 
 
 def count(number: int, what: str) -> str:

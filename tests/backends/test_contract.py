@@ -177,10 +177,16 @@ def test_stop_before_the_first_event_is_not_lost(backend: Backend) -> None:
 
 
 def test_leaving_the_events_early_stops_the_request(backend: Backend) -> None:
-    for event in backend.generate(request(chat(backend, "Tell me everything."), LONG)):
+    prompt = chat(backend, "Tell me everything.")
+    sampling = Sampling(temperature=0, max_tokens=150)
+    listen(backend, request(prompt, sampling))
+    whole = listen(backend, request(prompt, sampling)).finished.tokens
+    listen(backend, request(prompt))
+    for event in backend.generate(request(prompt, sampling)):
         if isinstance(event, TextDelta):
             break
-    assert listen(backend, request(chat(backend, "Hello"))).finished.usage.prompt
+    after = listen(backend, request((*prompt, *whole), GREEDY)).finished.usage
+    assert after.reused < len(prompt) + len(whole) // 2, "the reply went on unseen"
 
 
 def test_a_stop_text_ends_the_reply_and_is_not_shown(backend: Backend) -> None:
@@ -217,7 +223,8 @@ def test_stop_tokens_end_the_reply_and_are_no_part_of_it(backend: Backend) -> No
 
 
 def test_a_waiting_request_can_be_stopped_while_another_runs(backend: Backend) -> None:
-    running, waiting = request(chat(backend, "Go."), LONG), request(chat(backend, "And you?"))
+    prompt = chat(backend, "Go.")
+    running, waiting = request(prompt, LONG), request(chat(backend, "And you?"))
     events = backend.generate(running)
     while not isinstance(next(events), TextDelta):
         pass
@@ -233,6 +240,8 @@ def test_a_waiting_request_can_be_stopped_while_another_runs(backend: Backend) -
     end = list(events)[-1]
     assert isinstance(end, Finished)
     assert end.usage.generated < LONG.max_tokens
+    after = listen(backend, request(prompt)).finished.usage
+    assert after.reused == len(prompt) - 1, "the stopped request was read all the same"
 
 
 def test_requests_are_served_one_after_the_other(backend: Backend) -> None:
@@ -323,7 +332,7 @@ def test_a_load_can_be_cancelled(make: Make) -> None:
 def test_closing_ends_a_running_reply_and_keeps_its_text(make: Make) -> None:
     backend = make()
     backend.wait(WAIT_S)
-    closed = []
+    closed: list[bool] = []
 
     def close(event: Event) -> None:
         if isinstance(event, TextDelta) and not closed:
@@ -340,7 +349,7 @@ def test_closing_ends_a_running_reply_and_keeps_its_text(make: Make) -> None:
 def test_a_request_that_waits_for_the_model_can_be_ended(make: Make, how: str) -> None:
     backend = make()
     asked = request((1, 2, 3))
-    ended = []
+    ended: list[bool] = []
 
     def end(_event: LoadEvent) -> None:
         if not ended:

@@ -120,6 +120,28 @@ def test_a_waiting_request_is_told_too(backend: LlamaBackend) -> None:
     assert isinstance(ends[-1], Finished), "it had not begun, so the new engine serves it"
 
 
+def test_a_request_that_a_dying_engine_never_saw_is_served_by_the_next(
+    backend: LlamaBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.wait(WAIT_S)
+    asked = request(chat(backend, "Hello"))
+    pid = backend.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    given = threading.Event()
+    life = backend._life
+    assert life is not None
+    send = life.transport.send
+    monkeypatch.setattr(life.transport, "send", lambda command: (send(command), given.set()))
+    ends: list[Event] = []
+    thread = threading.Thread(target=lambda: ends.extend(backend.generate(asked)))
+    thread.start()
+    assert given.wait(WAIT_S)
+    kill(backend)
+    thread.join(WAIT_S)
+    assert isinstance(ends[-1], Finished)
+
+
 def test_death_while_tokenising_is_not_noticed(backend: LlamaBackend) -> None:
     backend.wait(WAIT_S)
     assert backend.tokenizer is not None
@@ -220,4 +242,4 @@ def test_an_interrupt_of_the_terminal_does_not_reach_the_engine(backend: LlamaBa
     assert backend.pid is not None
     assert os.getpgid(backend.pid) != os.getpgid(0)
     os.kill(backend.pid, signal.SIGINT)
-    assert listen(backend, request(chat(backend, "Hello"))).finished
+    assert listen(backend, request(chat(backend, "Hello"))).finished.usage.prompt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,15 @@ Cli = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[bytes]"]
 InTerminal = Callable[..., "Terminal"]
 START = (sys.executable, "-m", "airochat")
+PATIENCE = 100.0
+"""Seconds of silence after which a program in a terminal is taken to be stuck."""
+
+# Ctrl-C reaches a program only in the terminal that controls it.
+_IN_ITS_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "airochat", *sys.argv[1:]])
+"""
 
 
 @pytest.fixture
@@ -64,8 +74,9 @@ class Terminal:
     def __init__(self, *arguments: str, **environment: str) -> None:
         self._ours, theirs = pty.openpty()
         self.screen = ""
+        self._unseen = ""
         self.process = subprocess.Popen(
-            [*START, *arguments],
+            [sys.executable, "-c", _IN_ITS_TERMINAL, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -79,12 +90,12 @@ class Terminal:
         os.write(self._ours, keys.encode())
 
     def wait_for(self, text: str) -> None:
-        """Read until ``text`` has appeared, counted from the end of the last such wait."""
-        seen = ""
-        while text not in seen:
+        """Read until ``text`` has appeared after what the last such wait was for."""
+        while text not in self._unseen:
             new = self._read()
             assert new, f"{text!r} never appeared in {self.screen!r}"
-            seen += new
+            self._unseen += new
+        self._unseen = self._unseen.partition(text)[2]
 
     def finish(self) -> int:
         """Read to the end and return the exit code."""
@@ -100,6 +111,7 @@ class Terminal:
         os.close(self._ours)
 
     def _read(self) -> str:
+        assert select.select([self._ours], [], [], PATIENCE)[0], f"it is stuck after {self.screen!r}"
         try:
             text = os.read(self._ours, 4096).decode(errors="replace")
         except OSError:  # Linux reports the end of the other side like this.

@@ -113,4 +113,4 @@ def test_a_terminal_is_described(terminal: InTerminal) -> None:
 
 def test_text_that_is_not_utf_8_is_a_warning(program: Program) -> None:
     done = program("doctor", PYTHONIOENCODING="latin-1")
-    assert b"warn  terminal: text is written as latin-1" in done.stdout
+    assert b"warn  terminal: text is written as iso8859-1" in done.stdout

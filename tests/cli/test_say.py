@@ -194,6 +194,26 @@ def test_a_reply_may_be_cut_short(cli: Cli) -> None:
     assert "map" not in told["text"]
 
 
+def test_a_reply_that_fails_is_told_and_exits_with_1(cli: Cli) -> None:
+    result = cli("say", "word " * 30_000, *SCRIPTED, "--json")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("airochat: ")
+    told = json.loads(result.stdout)
+    assert (told["stop_reason"], told["text"], told["message"]) == ("failed", "", None)
+    assert [role for role, _ in messages(cli, told["session"])] == ["user"]
+
+
+def test_output_that_cannot_be_written_is_told(cli: Cli) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*START, "say", "Hello", *SCRIPTED], stdout=full, stderr=subprocess.PIPE, check=False, timeout=120
+        )
+    assert done.returncode == 1
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert messages(cli, "Hello")[-1] == ("assistant", REPLY)
+
+
 def test_ctrl_c_stops_the_reply_and_keeps_it(cli: Cli) -> None:
     with subprocess.Popen(
         [*START, *LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True

@@ -70,3 +70,8 @@ def test_a_file_that_is_no_model_is_refused(cli: Cli, tmp_path: Path) -> None:
     result = cli("templates", "detect", str(tmp_path / "model.gguf"))
     assert result.exit_code == 1
     assert "model.gguf" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["", "x" * 5000, "~nobody/model.gguf", "/nowhere/model.gguf"])
+def test_a_name_that_is_odd_is_still_only_a_name(cli: Cli, name: str) -> None:
+    assert json.loads(cli("templates", "detect", name, "--json").stdout)["name"] == "chatml"

@@ -13,6 +13,7 @@ from airochat.conversation import Message, Provenance, Role
 from airochat.errors import PromptError
 from airochat.prompt import Block, PromptPlan, Tokenizer, assemble
 from airochat.templates import Template, Templates, detect, own_template
+from tests.models import write_model
 from tests.prompt.tokenizers import LittleSpm, RealTokenizer
 
 TEMPLATES = Templates()
@@ -27,6 +28,18 @@ BRACKETS = (
 @pytest.fixture(scope="module")
 def real(demo_model: Path) -> Iterator[RealTokenizer]:
     tokenizer = RealTokenizer(demo_model)
+    yield tokenizer
+    tokenizer.close()
+
+
+@pytest.fixture(scope="module", params=["little", "spm", "bpe"])
+def any_tokenizer(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LittleSpm | RealTokenizer]:
+    if request.param == "little":
+        yield LittleSpm()
+        return
+    tokenizer = RealTokenizer(write_model(tmp_path_factory.mktemp("models") / "tiny.gguf", request.param))
     yield tokenizer
     tokenizer.close()
 
@@ -198,8 +211,8 @@ def test_a_huge_history_is_not_tokenised_to_be_dropped() -> None:
 
 def kept(number: int, reply: str, template: str, tokenizer: LittleSpm | RealTokenizer) -> Message:
     tokens = tuple(tokenizer.encode([reply], [True])[0])
-    chosen = TEMPLATES.get(template) if template != "gguf" else None
-    text = chosen.finish(reply) if chosen else reply.strip()
+    raw = b"".join(tokenizer.pieces(tokens)).decode()
+    text = raw.strip() if template == "gguf" else TEMPLATES.get(template).finish(raw)
     made = Provenance(fingerprint="f", template=template)
     return dataclasses.replace(message(number, "assistant", text), tokens=tokens, provenance=made)
 
@@ -210,9 +223,9 @@ said = st.text(st.sampled_from("hi tse\n.:A<é"), min_size=1, max_size=12)
 @given(st.lists(st.tuples(said, said), min_size=1, max_size=4), st.sampled_from((*TEMPLATES.names(), "gguf")))
 @settings(max_examples=60)
 def test_the_ids_of_a_prompt_and_its_reply_begin_the_next_prompt(
-    pairs: list[tuple[str, str]], name: str
+    any_tokenizer: LittleSpm | RealTokenizer, pairs: list[tuple[str, str]], name: str
 ) -> None:
-    tokenizer = LittleSpm()
+    tokenizer = any_tokenizer
     template: Template = (
         own_template({"tokenizer.chat_template": BRACKETS}, tokenizer.vocabulary)
         if name == "gguf"

@@ -9,6 +9,7 @@ from typing import Any
 
 import llama_cpp
 
+from airochat.backends.llama.vocab import Vocab
 from airochat.templates import Vocabulary
 
 _WORDS = (
@@ -90,17 +91,8 @@ class RealTokenizer:
         params = llama_cpp.llama_model_default_params()
         params.vocab_only = True
         self._model: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-        self._vocab: Any = llama_cpp.llama_model_get_vocab(self._model)
-        control = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
-        specials = {
-            llama_cpp.llama_vocab_get_text(self._vocab, token).decode(): token
-            for token in range(llama_cpp.llama_vocab_n_tokens(self._vocab))
-            if llama_cpp.llama_vocab_get_attr(self._vocab, token) & control
-        }
-        ids = (llama_cpp.llama_vocab_bos, llama_cpp.llama_vocab_eos, llama_cpp.llama_vocab_eot)
-        bos, eos, eot = (None if (token := get(self._vocab)) < 0 else token for get in ids)
-        add_bos = bool(llama_cpp.llama_vocab_get_add_bos(self._vocab))
-        self.vocabulary = Vocabulary(bos, eos, eot, add_bos, specials)
+        self._vocab = Vocab(llama_cpp.llama_model_get_vocab(self._model))
+        self.vocabulary = self._vocab.vocabulary
 
     @property
     def chat_template(self) -> str:
@@ -109,20 +101,10 @@ class RealTokenizer:
         return room.value.decode()
 
     def encode(self, texts: Sequence[str], continued: Sequence[bool]) -> list[list[int]]:
-        return [self._encode(text.encode()) for text in texts]
+        return [self._vocab.encode(text, after) for text, after in zip(texts, continued, strict=True)]
 
     def pieces(self, tokens: Sequence[int]) -> list[bytes]:
-        return [self._piece(token) for token in tokens]
+        return self._vocab.pieces(tokens)
 
     def close(self) -> None:
         llama_cpp.llama_model_free(self._model)
-
-    def _piece(self, token: int) -> bytes:
-        room = ctypes.create_string_buffer(256)
-        size = llama_cpp.llama_token_to_piece(self._vocab, token, room, len(room), 0, True)
-        return room.raw[:size]
-
-    def _encode(self, text: bytes) -> list[int]:
-        room = (llama_cpp.llama_token * (len(text) + 8))()
-        size = llama_cpp.llama_tokenize(self._vocab, text, len(text), room, len(room), False, False)
-        return list(room[:size])

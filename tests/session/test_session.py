@@ -328,3 +328,8 @@ def test_changing_the_model_is_told(desk: Desk) -> None:
 
 def test_errors_can_be_told_to_a_user() -> None:
     assert str(AirochatError("What happened.", "What to do.")) == "What happened. What to do."
+
+
+def test_half_a_character_is_replaced(desk: Desk) -> None:
+    assert desk.say("broken \ud83d pair") == "one"
+    assert desk.texts()[0] == "broken \ufffd pair"

@@ -84,7 +84,7 @@ def choose(name: str, **metadata: str) -> Choice:
         ("airoboros-m-7b-3.1.2", "chatml", "guess", "no template for this version yet"),
         ("airoboros-70b-3.3", "chatml", "guess", "llama-3"),
         ("airochronos-33b", "airoboros-1", "guess", "merge with other models"),
-        ("llama-2-7b", "chatml", "guess", "no template of its own"),
+        ("llama-2-7b", "chatml", "guess", "tells no template of its own"),
     ],
 )
 def test_choices_by_name(name: str, template: str, confidence: str, reason: str) -> None:

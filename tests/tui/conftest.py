@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 import airochat
 from airochat.backends.scripted import ScriptedBackend
+from airochat.errors import ModelError
 from airochat.session import Session, SessionManager
 from airochat.themes import load_themes
 from airochat.tui.app import AirochatApp
@@ -96,7 +97,13 @@ def open_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
     def make(*args: object, model: str = "scripted", **options: object) -> Terminal:
         backend = ScriptedBackend(*(args or ([REPLY],)), **options)  # type: ignore[arg-type]
-        monkeypatch.setattr("airochat.session.model.create_backend", lambda *_: backend)
+
+        def create(ref: str, *_: object) -> ScriptedBackend:
+            if ref.startswith("no-such"):
+                raise ModelError(f"There is no model {ref!r}.", "Look again.")
+            return backend
+
+        monkeypatch.setattr("airochat.session.model.create_backend", create)
         manager = airochat.open(home=tmp_path / "home", model=model)
         opened.append(manager)
         return Terminal(manager, backend)

@@ -184,6 +184,14 @@ async def test_a_draft_waits_for_its_session_also_in_the_next_program(open_termi
         assert "Hi" in again.text
 
 
+async def test_a_draft_is_kept_while_it_is_written(open_terminal: Make) -> None:
+    terminal = open_terminal()
+    async with terminal.run() as pilot:
+        await say(terminal, pilot, "Hi")
+        await write(pilot, "the terminal may be closed any time")
+        await until(pilot, lambda: terminal.app.desk.draft() == "the terminal may be closed any time")
+
+
 async def test_switching_away_lets_a_reply_go_on(open_terminal: Make) -> None:
     terminal = open_terminal(gated=True)
     async with terminal.run() as pilot:

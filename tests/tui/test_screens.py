@@ -20,6 +20,11 @@ async def test_without_a_model_the_terminal_offers_ways_to_get_one(open_terminal
         await pilot.press("enter")
         await until(pilot, lambda: "Which model shall reply?" in terminal.text)
         await pilot.press("down", "enter")
+        await pilot.press(*"no-such.gguf")
+        await pilot.press("enter")
+        await until(pilot, lambda: "There is no model 'no-such.gguf'. Look again." in terminal.text)
+        assert terminal.manager.settings.model == ""
+        await pilot.press("ctrl+u")
         await pilot.press(*"some.gguf")
         await pilot.press("enter")
         await until(pilot, lambda: "scripted" in terminal.rows[1])

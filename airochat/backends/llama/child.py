@@ -62,7 +62,7 @@ def _work(server: Server, send: Callable[[Message], None]) -> None:
     try:
         _keep.append(_catch_abort(send))
         server.run()
-    except Exception:
+    except BaseException:  # an exit asked for by some import must not leave this process without its engine
         logging.exception("The engine failed")
         os._exit(1)
     os._exit(0)

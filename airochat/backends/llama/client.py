@@ -9,6 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class LlamaBackend:
     """
 
     def __init__(self, path: Path, options: EngineOptions, log: Path) -> None:
-        self._opening = Open(path.expanduser().absolute(), options)
+        self._opening = Open(_absolute(path), _with_absolute_paths(options))
         self._log = log
         self._listener: Callable[[LoadEvent], None] = _nobody
         self._changed = threading.Condition(threading.RLock())
@@ -190,3 +191,12 @@ class LlamaBackend:
             self._listener(event)
         except Exception:
             _log.exception("A listener failed")
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _with_absolute_paths(options: EngineOptions) -> EngineOptions:
+    """Return options for a process whose current folder is another one."""
+    return replace(options, lora=tuple((str(_absolute(path)), scale) for path, scale in options.lora))

@@ -64,6 +64,9 @@ class Engine:
             self._forget()
             yield from _rest(reply)
             yield Failed(failure.message, failure.hint, self._usage(reply))
+        except Exception:
+            self._forget()
+            raise
         else:
             yield from _rest(reply)
             yield Finished(reason, self._usage(reply), reply.timings(), reply.exact_tokens())

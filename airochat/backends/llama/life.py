@@ -150,7 +150,7 @@ class Life:
             self.transport.run(self._deliver)
         except AirochatError as error:
             self._end(error)
-        except Exception as error:
+        except BaseException as error:  # else whoever waits would wait forever
             _log.exception("The engine's thread failed")
             self._end(EngineDied(f"The engine failed: {type(error).__name__}: {error}"))
         else:
@@ -185,7 +185,7 @@ class Life:
             case Loading():
                 self._on_load(self, message)
             case Loaded(info):
-                self.info = info
+                self.info, self.awaited = info, False
                 self._on_load(self, message)
             case LoadFailed(text, hint):
                 self._end(EngineDied(text, hint))

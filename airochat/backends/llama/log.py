@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
 
-_DEBUG, _ERROR = 4, 3
+_DEBUG, _ERROR, _CONTINUED = 1, 4, 5
+"""ggml's log levels (ggml.h): debug, error, and more of the line before."""
 _MAX_BYTES = 2_000_000
 """A log larger than this is set aside when an engine starts."""
 
@@ -23,7 +25,7 @@ def open_log(path: Path) -> int:
 
 
 class EngineLog:
-    """Writes llama.cpp's messages to a descriptor and remembers the last error.
+    """Writes llama.cpp's messages to a descriptor and remembers the errors among them.
 
     llama.cpp has one log for the whole process: the newest object gets it.
     """
@@ -33,21 +35,22 @@ class EngineLog:
 
         llama: Any = bindings
         self._descriptor = descriptor
-        self._last_level = 0
-        self.last_error = ""
+        self._level = 0
+        self.errors: list[str] = []
+        """The newest messages of errors; the first of a failure is the most precise."""
         self._callback = llama.llama_log_callback(self._write)
         llama.llama_log_set(self._callback, None)
-        _alive.append(self)
-        del _alive[:-1]
+        _alive[:] = [self]
 
     def _write(self, level: int, text: bytes, _data: object) -> None:
-        if level <= _DEBUG:
-            self._last_level = level
-        if self._last_level == _DEBUG:
+        if level != _CONTINUED:
+            self._level = level
+        if self._level <= _DEBUG:
             return
-        os.write(self._descriptor, text)
         if level == _ERROR:
-            self.last_error = text.decode("utf-8", "replace").strip()
+            self.errors = [*self.errors[-9:], text.decode("utf-8", "replace").strip()]
+        with contextlib.suppress(OSError):  # a full disk is no reason to stop
+            os.write(self._descriptor, text)
 
 
 _alive: list[EngineLog] = []

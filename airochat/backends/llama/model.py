@@ -41,7 +41,7 @@ class Model:
         self._stop = stop
         self.context: Any = None
         for adapter, _ in options.lora:
-            read_header(Path(adapter).expanduser())
+            read_header(Path(adapter))
         self._step(0.0, "reading the model")
         self._handle = self._load()
         try:
@@ -91,7 +91,8 @@ class Model:
             raise Cancelled
         if not handle:
             raise self._error(
-                f"llama.cpp cannot load {self._path.name}", "Try another quantisation or source of it."
+                f"llama.cpp cannot load {self._path.name}",
+                "Take the file from another source, or a newer airochat.",
             )
         return handle
 
@@ -129,7 +130,7 @@ class Model:
             )
 
     def _adapter(self, path: str) -> Any:
-        adapter = L.llama_adapter_lora_init(self._handle, str(Path(path).expanduser()).encode())
+        adapter = L.llama_adapter_lora_init(self._handle, path.encode())
         if not adapter:
             raise self._error(
                 f"The LoRA adapter {path} does not fit this model", "Remove it from the setting lora."
@@ -137,8 +138,8 @@ class Model:
         return adapter
 
     def _error(self, message: str, hint: str) -> ModelError:
-        reason = one_line(self._log.last_error, 200)
-        return ModelError(f"{message}: {reason}" if reason else f"{message}.", hint)
+        reason = one_line(self._log.errors[0], 200) if self._log.errors else ""
+        return ModelError(f"{message} ({reason})." if reason else f"{message}.", hint)
 
     def _info(self) -> ModelInfo:
         metadata = self._metadata()

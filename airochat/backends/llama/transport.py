@@ -195,7 +195,7 @@ def _environment() -> dict[str, str]:
     A file such as ``random.py`` beside the user's texts must not be taken for a module.
     """
     here = {"", os.getcwd()}
-    paths = [*(path for path in sys.path if path not in here), str(_package_root())]
+    paths = [*(os.path.abspath(path) for path in sys.path if path not in here), str(_package_root())]
     return {**os.environ, "GGML_NO_BACKTRACE": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 

@@ -53,8 +53,8 @@ class Vocab:
         self.ends = frozenset(token for token in range(self.size) if L.llama_vocab_is_eog(handle, token))
         """The tokens with which this model ends a reply."""
         self.vocabulary = self._vocabulary(attributes)
-        self._control = self._control_tokens(attributes)
         self._sentinels = self._choose_sentinels()
+        self._control = self._control_tokens(attributes)
 
     def encode(self, text: str, continued: bool) -> list[int]:
         """Return the ids of plain text; spellings of control tokens in it stay text."""
@@ -113,14 +113,14 @@ class Vocab:
         """Return the tokens that plain text must never become.
 
         llama.cpp takes user-defined tokens out of any text, even when told to leave special tokens alone, and some
-        files declare their control tokens so; those that look like markup count. SentencePiece merging can arrive at
-        a control token's spelling too.
+        files declare their control tokens so: those that look like markup count. All count if a space is put before
+        texts, since one would come after such a token too. SentencePiece can also merge its way to a control token.
         """
-        user_defined = L.LLAMA_TOKEN_ATTR_USER_DEFINED
+        harmless = 0 if self._sentinels else L.LLAMA_TOKEN_ATTR_USER_DEFINED
         return frozenset(
             token
             for text, token in self.vocabulary.specials.items()
-            if text and (not attributes[token] & user_defined or _MARKUP.fullmatch(text.strip()))
+            if text and (not attributes[token] & harmless or _MARKUP.fullmatch(text.strip()))
         )
 
     def _text(self, token: int) -> str:

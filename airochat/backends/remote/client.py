@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from queue import SimpleQueue
 
 import httpx
@@ -33,7 +33,7 @@ from airochat.backends.base import (
 from airochat.backends.remote import describe
 from airochat.backends.remote.address import parse_address
 from airochat.backends.remote.errors import broke_off, status_error, transport_error
-from airochat.backends.remote.protocol import completion_body, read_chunk
+from airochat.backends.remote.protocol import Chunk, completion_body, read_chunk
 from airochat.backends.remote.reply import Reply
 from airochat.backends.remote.sse import EventParser
 from airochat.backends.remote.worker import Worker
@@ -108,7 +108,8 @@ class RemoteBackend:
             if self._closed:
                 events.put(Failed(*_CLOSED))
             else:
-                self._thread().call(self._start, request, events)
+                worker = self._thread()
+                worker.call(self._start, worker, request, events)
         return self._until_end(request.id, events)
 
     def stop(self, request_id: str) -> None:
@@ -177,11 +178,11 @@ class RemoteBackend:
                 )
             return body
 
-    def _start(self, request: Request, events: SimpleQueue[Event]) -> None:
+    def _start(self, worker: Worker, request: Request, events: SimpleQueue[Event]) -> None:
         if request.id in self._stopped:
             events.put(Finished("user", Usage(), Timings()))
             return
-        task = asyncio.get_running_loop().create_task(self._serve(request, events))
+        task = worker.spawn(self._serve(request, events))
         self._tasks[request.id] = task
         task.add_done_callback(lambda done: self._ended(request.id, done, events))
 
@@ -219,38 +220,34 @@ class RemoteBackend:
                     self._address, response.status_code, response.headers.get("location", ""), said
                 )
             async with aclosing(_events(response)) as events:
-                ended = await self._read(events, reply)
-                if reply.reason is None and not ended:
+                await self._read(events, reply)
+                if reply.reason is None:
                     raise broke_off(self._address)
-                if reply.reason in ("eos", "length") and reply.usage is None and not ended:
-                    await self._read_counts(events, reply)
+                if reply.counts_may_come:
+                    with suppress(TimeoutError, asyncio.TimeoutError, httpx.HTTPError):
+                        await asyncio.wait_for(self._read_counts(events, reply), _COUNTS_S)
 
-    async def _read(self, events: AsyncIterator[str], reply: Reply) -> bool:
-        """Read until the reply has ended; tell whether the server has said that nothing more comes."""
+    async def _read(self, events: AsyncIterator[str], reply: Reply) -> None:
         async for data in events:
             if data.strip() == _DONE:
-                return True
+                reply.done()
+                return
             chunk = read_chunk(data)
             if chunk is None:
-                raise BackendError(
-                    f"The server {self._address.base} sent something that is not JSON.",
-                    "Is the address right?",
-                )
+                message = f"The server {self._address.base} sent something that is not JSON."
+                raise BackendError(message, "Correct the address, or look at the server's own output.")
             reply.take(chunk)
             if reply.reason is not None:
-                return False
-        return False
+                return
 
     async def _read_counts(self, events: AsyncIterator[str], reply: Reply) -> None:
-        """Wait a moment for the counts, which come after the end of the reply if they come."""
-        try:
-            while reply.usage is None:
-                data = await asyncio.wait_for(anext(events), _COUNTS_S)
-                chunk = read_chunk(data)
-                if chunk is not None:
-                    reply.take(chunk)
-        except (StopAsyncIteration, TimeoutError, asyncio.TimeoutError, httpx.HTTPError):
-            return
+        """Read on after the end of a reply until the counts come, if they come."""
+        async for data in events:
+            if data.strip() == _DONE:
+                return
+            reply.take(read_chunk(data) or Chunk())
+            if not reply.counts_may_come:
+                return
 
     def _explained(self, error: Exception) -> AirochatError:
         if isinstance(error, AirochatError):

@@ -29,7 +29,12 @@ def transport_error(address: Address, error: Exception) -> BackendError:
         )
     if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError | httpx.WriteError | httpx.CloseError):
         return broke_off(address)
-    return BackendError(f"Talking to {base} failed: {one_line(str(error), MAX_MESSAGE)}.", _START)
+    if isinstance(error, httpx.HTTPError | httpx.InvalidURL | OSError):
+        return BackendError(f"Talking to {base} failed: {one_line(str(error), MAX_MESSAGE)}.", _START)
+    message = (
+        f"Something went wrong inside airochat: {type(error).__name__}: {one_line(str(error), MAX_MESSAGE)}."
+    )
+    return BackendError(message, "Report it, with what you did.")
 
 
 def broke_off(address: Address) -> BackendError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airochat.backends.base import Request, Usage
-from airochat.text import one_line
+from airochat.text import one_line, whole
 
 MAX_MESSAGE = 300
 """Characters of a server's own words that reach the user."""
@@ -65,7 +65,7 @@ def read_chunk(data: str) -> Chunk | None:
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     text, finish = choice.get("text"), choice.get("finish_reason")
     return Chunk(
-        text=whole_characters(text) if isinstance(text, str) else "",
+        text=whole(text) if isinstance(text, str) else "",
         finish=finish if isinstance(finish, str) else "",
         usage=_usage(event),
     )
@@ -90,7 +90,7 @@ def read_props(body: str) -> tuple[int, str]:
     template = answer.get("chat_template")
     if not isinstance(template, str) or len(template) > _MAX_TEMPLATE:
         template = ""
-    return n_ctx or _count(answer.get("n_ctx")), whole_characters(template)
+    return n_ctx or _count(answer.get("n_ctx")), whole(template)
 
 
 def read_value(body: str) -> int:
@@ -119,11 +119,6 @@ def error_words(body: str) -> str:
     if isinstance(answer, dict):
         return _words(answer)
     return "" if body.lstrip()[:1] in ("<", "{", "[") else one_line(body, MAX_MESSAGE)
-
-
-def whole_characters(text: str) -> str:
-    """Return a text from JSON with lone surrogates, which no file or terminal takes, as U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _words(answer: Mapping[str, Any]) -> str:

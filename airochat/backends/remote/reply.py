@@ -31,10 +31,11 @@ class Reply:
         self._unsent = 0
         self._begun = time.monotonic()
         self._first = self._last = 0.0
-        self.usage: Usage | None = None
-        """The server's own counts, if it sent them."""
+        self._usage: Usage | None = None
         self.reason: StopReason | None = None
         """Why the reply has ended, as soon as that is known."""
+        self.counts_may_come = False
+        """Whether the server has ended the reply and not yet sent its counts."""
 
     def take(self, chunk: Chunk) -> None:
         """Pass on a chunk's text, and note whether it ends the reply; `BackendError` if the server reports one."""
@@ -43,18 +44,16 @@ class Reply:
                 f"The server stopped with an error: {chunk.error.rstrip('.')}.",
                 "Its own output may tell more.",
             )
+        if self.reason is None:
+            self._go_on(chunk)
         if chunk.usage is not None:
-            self.usage = chunk.usage
-        if self.reason is not None:
-            return
-        if chunk.text:
-            self._add(chunk.text)
-        if self._stream.stopped:
-            self.reason = "stop"
-        elif chunk.finish:
-            self.reason = "length" if chunk.finish == "length" else "eos"
-        elif self._generated > self._limit:
-            self.reason = "length"
+            self._usage = chunk.usage
+            self.counts_may_come = False
+
+    def done(self) -> None:
+        """Note that the server has said that nothing more comes."""
+        self.reason = self.reason or "eos"
+        self.counts_may_come = False
 
     def finish(self, reason: StopReason) -> None:
         """End the reply; what was held back as a possible stop text is sent first."""
@@ -65,6 +64,17 @@ class Reply:
         """End the reply with an error."""
         self._flush()
         self._put(Failed(error.message, error.hint, self._counts()))
+
+    def _go_on(self, chunk: Chunk) -> None:
+        if chunk.text:
+            self._add(chunk.text)
+        if self._stream.stopped:
+            self.reason = "stop"
+        elif chunk.finish:
+            self.reason = "length" if chunk.finish == "length" else "eos"
+            self.counts_may_come = True
+        elif self._generated > self._limit:
+            self.reason = "length"
 
     def _add(self, text: str) -> None:
         self._characters += len(text)
@@ -86,9 +96,7 @@ class Reply:
             self._send(self._stream.finish())
 
     def _counts(self) -> Usage:
-        if self.usage is None:
-            return Usage(generated=self._generated)
-        return self.usage
+        return self._usage or Usage(generated=self._generated)
 
     def _timings(self) -> Timings:
         if not self._generated:

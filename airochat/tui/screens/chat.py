@@ -32,6 +32,9 @@ from airochat.tui.widgets.transcript import Transcript
 if TYPE_CHECKING:
     from airochat.session import Session, SessionManager
 
+_DRAFT_S = 1.0
+"""Seconds after which what is being written is kept."""
+
 _WRITING: tuple[Hint, ...] = (("enter", "send"), ("ctrl+j", "new line"), ("ctrl+r", "again"), ("F1", "keys"))
 _CHOOSING: tuple[Hint, ...] = (
     *(
@@ -53,6 +56,7 @@ class ChatScreen(ChatActions):
         super().__init__()
         self.manager = manager
         self.desk = desk
+        self._draft_waits = False
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
@@ -133,14 +137,15 @@ class ChatScreen(ChatActions):
                 self.activity.progress_done()
                 self.activity.problem(message, f"{hint} F4 chooses another model.".strip(), "model")
 
-    def refresh_sessions(self) -> None:
-        """Read the list of sessions anew; empty ones are left out."""
+    def refresh_sessions(self) -> set[str] | None:
+        """Read the list of sessions anew; return the ids of those in which something was said, None on an error."""
         try:
             sessions = [each for each in self.manager.sessions() if each.messages]
         except StoreError as error:
             self.activity.problem(error.message, error.hint)
-            return
+            return None
         self.query_one(SessionList).show(sessions[:100], self.desk.session.id if self.desk.session else "")
+        return {each.id for each in sessions}
 
     def _describe(self) -> None:
         session = self.desk.session
@@ -150,6 +155,8 @@ class ChatScreen(ChatActions):
         self.query_one(Hints).show(self._hints())
         if self.manager.model_state is None or isinstance(self.manager.model_state, ModelLoading):
             self.composer.prompt_with("write already; the reply comes once the model is loaded")
+        elif not len(self.desk.conversation):
+            self.composer.prompt_with("write something")
         else:
             name = session.reply_name if session else "the model"
             self.composer.prompt_with(f"write, or leave empty and press enter to let {name} go on")
@@ -160,7 +167,7 @@ class ChatScreen(ChatActions):
             return ("no model" if state is None and not self.manager.settings.model else "",)
         used = words.tokens(self.desk.conversation.context_used)
         template = (self.desk.session.template_name if self.desk.session else "") or state.template
-        return (state.info.name, f"{used} of {words.tokens(state.info.n_ctx)}", template)
+        return (state.info.name, f"{used} of {words.tokens(state.info.n_ctx)}", words.template(template))
 
     def _hints(self) -> tuple[Hint, ...]:
         if self.desk.running:
@@ -169,12 +176,23 @@ class ChatScreen(ChatActions):
             return _CHOOSING
         return _WRITING
 
-    def keep_draft(self) -> None:
-        """Keep what is written for the next time this session is open."""
+    def keep_draft(self, quiet: bool = False) -> None:
+        """Keep what is written for the next time this session is open; a failure is told unless ``quiet``."""
         try:
             self.desk.keep_draft(self.composer.full_text)
         except AirochatError as error:
-            self.tell(error.message, error.hint)
+            if not quiet:
+                self.tell(error.message, error.hint)
+
+    def keep_draft_soon(self) -> None:
+        """Keep what is written before long, in case the terminal is closed."""
+        if not self._draft_waits:
+            self._draft_waits = True
+            self.set_timer(_DRAFT_S, self._keep_waiting_draft)
+
+    def _keep_waiting_draft(self) -> None:
+        self._draft_waits = False
+        self.keep_draft(quiet=True)
 
     def on_descendant_focus(self) -> None:
         """Show the keys of what has the focus now."""

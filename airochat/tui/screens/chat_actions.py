@@ -58,15 +58,20 @@ class ChatActions(Screen[None]):
 
         self.app.push_screen(ModelScreen(self.manager))
 
-    def attempt(self, action: Callable[[Session], object]) -> bool:
-        """Do something with the current session; a refusal is shown. True if it was done."""
+    def attempt(self, action: Callable[[Session], object], begin: bool = False) -> bool:
+        """Do something with the current session; a refusal is shown. True if it was done.
+
+        In a new chat there is nothing to do anything with, unless the action is to ``begin`` it.
+        """
         self.activity.clear()
         try:
-            action(self.desk.ensure())
+            session = self.desk.ensure() if begin else self.desk.session
+            if session is not None:
+                action(session)
         except AirochatError as error:
             self.activity.problem(error.message, error.hint)
             return False
-        return True
+        return session is not None
 
     def tell(self, message: str, hint: str = "") -> None:
         """Show a message that goes away by itself."""
@@ -85,19 +90,24 @@ class ChatActions(Screen[None]):
             self._command(text)
         elif not text.strip() and not len(self.desk.conversation):
             self.activity.problem("There is nothing to send yet.")
-        elif self.attempt(lambda session: session.send(text)):
+        elif self.attempt(lambda session: session.send(text), begin=True):
             self.composer.accept()
             self.transcript.go_end()
 
     def _command(self, line: str) -> None:
         said: list[str] = []
-        if self.attempt(lambda session: said.append(session.command(line))):
+        if self.attempt(lambda session: said.append(session.command(line)), begin=True):
             self.composer.accept()
             self.tell(said[0])
 
     @on(Composer.Changed)
-    def _forget_problem(self) -> None:
+    def _written(self) -> None:
         self.activity.clear()
+        self.keep_draft_soon()
+
+    def keep_draft_soon(self) -> None:
+        """Keep what is written before long."""
+        raise NotImplementedError
 
     @on(Composer.Wanted)
     def _wanted(self, event: Composer.Wanted) -> None:
@@ -241,12 +251,21 @@ class ChatActions(Screen[None]):
         """Find another chat."""
         from airochat.tui.screens.find import FindScreen
 
-        self.app.push_screen(FindScreen(self.manager), self.open_by_id)
+        self.app.push_screen(FindScreen(self.manager), self._found)
 
-    def open_by_id(self, session_id: str | None) -> None:
-        """Open a stored session; None changes nothing."""
-        if session_id is None:
-            return
+    def _found(self, session_id: str | None) -> None:
+        session, known = self.desk.session, self.refresh_sessions()
+        if session_id is not None:
+            self.open_by_id(session_id)
+        elif session is not None and session.history and known is not None and session.id not in known:
+            self.open(None)
+
+    def refresh_sessions(self) -> set[str] | None:
+        """Read the list of sessions anew; return the ids of those in which something was said, None on an error."""
+        raise NotImplementedError
+
+    def open_by_id(self, session_id: str) -> None:
+        """Open a stored session."""
         self.activity.clear()
         try:
             self.open(self.manager.load(session_id))
@@ -284,4 +303,4 @@ class ChatActions(Screen[None]):
         from airochat.tui.screens.prompt import PromptScreen
 
         text = self.composer.full_text
-        self.attempt(lambda session: self.app.push_screen(PromptScreen(session, text)))
+        self.attempt(lambda session: self.app.push_screen(PromptScreen(session, text)), begin=True)

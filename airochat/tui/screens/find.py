@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -14,7 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from airochat.errors import AirochatError
-from airochat.text import one_line
+from airochat.text import clean, one_line
 from airochat.tui import words
 from airochat.tui.screens.dialog import Dialog
 
@@ -39,7 +40,6 @@ class FindScreen(Dialog[str | None]):
         super().__init__()
         self._manager = manager
         self._renaming = ""
-        self._deleted: list[str] = []
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
@@ -57,12 +57,17 @@ class FindScreen(Dialog[str | None]):
 
     def _fill(self) -> None:
         wanted = "" if self._renaming else self.query_one(Input).value.casefold()
-        found = [
-            each for each in self._manager.sessions() if each.messages and wanted in _title(each).casefold()
-        ]
         now, listing = time.time(), self.query_one(OptionList)
+        found = [each for each in self._sessions() if wanted in _title(each).casefold()]
         listing.set_options([Option(_row(each, now), each.id) for each in found[:500]])
         listing.highlighted = 0 if found else None
+
+    def _sessions(self) -> list[SessionSummary]:
+        try:
+            return [each for each in self._manager.sessions() if each.messages]
+        except AirochatError as error:
+            self.notify(clean(str(error)), severity="error", markup=False)
+            return []
 
     def _chosen(self) -> str | None:
         listing = self.query_one(OptionList)
@@ -96,7 +101,7 @@ class FindScreen(Dialog[str | None]):
         """Write another title for the chosen chat."""
         chosen = self._chosen()
         if chosen is not None and not self._renaming:
-            titles = {each.id: _title(each) for each in self._manager.sessions()}
+            titles = {each.id: _title(each) for each in self._sessions()}
             self._renaming = chosen
             self.query_one("#find-heading", Static).update("Another title")
             self.query_one(Input).value = titles.get(chosen, "")
@@ -111,7 +116,6 @@ class FindScreen(Dialog[str | None]):
         """Move the chosen chat to the bin; with none chosen, or again, nothing is lost."""
         if (chosen := self._chosen()) is not None and not self._renaming:
             self._attempt(lambda: self._manager.delete(chosen))
-            self._deleted.append(chosen)
             self._fill()
             self.notify(
                 f"Moved to the bin. airochat chats restore {chosen[:14]} brings it back.", markup=False
@@ -124,11 +128,11 @@ class FindScreen(Dialog[str | None]):
         else:
             self.dismiss(None)
 
-    def _attempt(self, action: object) -> None:
+    def _attempt(self, action: Callable[[], object]) -> None:
         try:
-            action()  # type: ignore[operator]
+            action()
         except AirochatError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(clean(str(error)), severity="error", markup=False)
 
 
 def _title(session: SessionSummary) -> str:

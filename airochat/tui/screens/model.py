@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,19 +12,21 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from airochat.errors import AirochatError
+from airochat.errors import AirochatError, ModelError
+from airochat.session.events import ModelFailed
 from airochat.text import clean
 from airochat.tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from airochat.session import SessionManager
+    from airochat.tui.app import AirochatApp
 
 _WAYS = {
     "demo": ("the demo model", "SmolLM2, 98 MB: small, quick, simple-minded"),
-    "file": ("a GGUF file on this computer", "you will be asked for its path"),
+    "file": ("a GGUF file on this computer", "by its path"),
     "remote": (
         "a server",
-        "of llama.cpp, or one like OpenAI's; you will be asked for its address",
+        "of llama.cpp, or one like OpenAI's, by its address",
     ),
 }
 _QUESTIONS = {"file": "path of the GGUF file", "remote": "http://127.0.0.1:8080"}
@@ -46,7 +48,7 @@ class ModelScreen(Dialog[None]):
         said = (
             f"Now it is {clean(now)}."
             if now
-            else "No model is chosen yet. airochat runs it here; nothing you write leaves."
+            else "No model is chosen yet. A file runs on this computer, and nothing leaves it."
         )
         with Vertical(classes="panel"):
             yield Static("Which model shall reply?", classes="heading", markup=False)
@@ -78,17 +80,30 @@ class ModelScreen(Dialog[None]):
             self._use(f"remote:{given.removeprefix('remote:')}" if self._way == "remote" else given)
 
     def _use(self, ref: str) -> None:
-        try:
-            self._manager.use_model(ref, remember=True)
-        except AirochatError as error:
-            self.query_one("#model-problem", Static).update(Content(clean(str(error))))
-        else:
+        # Ending the old model's engine may take a moment.
+        cast("AirochatApp", self.app).bridge.run(lambda: choose_model(self._manager, ref), self._done)
+
+    def _done(self, result: AirochatError | None) -> None:
+        if self not in self.app.screen_stack:
+            return
+        if result is None:
             self.dismiss(None)
+        else:
+            self.query_one("#model-problem", Static).update(Content(clean(str(result))))
 
     def action_move(self, by: int) -> None:
         """Go from the question back to the list."""
         if self.query_one(Input).has_focus:
             self.query_one(OptionList).focus()
+
+
+def choose_model(manager: SessionManager, ref: str) -> None:
+    """Exchange the model, and remember it unless its name is wrong, which is a `ModelError`; may block."""
+    manager.use_model(ref)
+    state = manager.model_state
+    if isinstance(state, ModelFailed):
+        raise ModelError(state.message, state.hint)
+    manager.remember(model=ref)
 
 
 def _row(name: str) -> Content:

@@ -55,7 +55,7 @@ class PromptScreen(Screen[None]):
         bridge.run(lambda: self._session.prompt(self._text or None), self._take)
 
     def _take(self, result: PromptPlan | AirochatError) -> None:
-        if not self.is_mounted:
+        if self not in self.app.screen_stack:
             return
         if isinstance(result, AirochatError):
             self.query_one("#prompt-sums", Static).update(Content.styled(clean(str(result)), "$rp-error"))
@@ -120,10 +120,10 @@ class PromptScreen(Screen[None]):
         for segment in self._plan.segments:
             shown = clean(segment.text)
             mine = part_key(segment.source) == event.option.id
-            style = "$rp-ink" if mine else "$rp-faint" if segment.special else "$rp-soft"
+            style = "$rp-speech" if mine else "$rp-faint" if segment.special else "$rp-soft"
             if mine and first < 0:
                 first = text.count("\n")
-            spans.append(Span(len(text), len(text) + len(shown), f"bold {style}" if mine else style))
+            spans.append(Span(len(text), len(text) + len(shown), style))
             text += shown
         self.query_one("#prompt-text", Static).update(Content(text, spans))
         self.query_one("#prompt-scroll").scroll_to(y=max(0, first - 2), animate=False)

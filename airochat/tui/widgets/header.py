@@ -8,6 +8,9 @@ from textual.widget import Widget
 
 from airochat.text import one_line
 
+_TITLE = 20
+"""Cells that a title gets at least."""
+
 
 class Header(Widget):
     """Title and companion on the left; model, template and context on the right, as far as there is room."""
@@ -23,7 +26,7 @@ class Header(Widget):
         new = (
             one_line(title, 48),
             one_line(companion, 30),
-            tuple(one_line(fact, 40) for fact in facts if fact),
+            tuple(one_line(fact, 28) for fact in facts if fact),
         )
         if new != (self._title, self._companion, self._facts):
             self._title, self._companion, self._facts = new
@@ -32,7 +35,7 @@ class Header(Widget):
     def render(self) -> Content:
         """Draw the line."""
         width, right = self.content_size.width, list(self._facts)
-        while len(right) > 1 and cell_len(self._title) + cell_len(" · ".join(right)) + 3 > width:
+        while len(right) > 1 and min(_TITLE, cell_len(self._title)) + cell_len(" · ".join(right)) + 3 > width:
             right.pop()
         facts = " · ".join(right)
         room = width - cell_len(facts) - 3

@@ -37,6 +37,8 @@ class Body:
 
     rows: list[Row]
     plain: str
+    boxed: bool = False
+    """Whether it stands on the second background."""
 
 
 class _Recent(OrderedDict[tuple[object, ...], tuple[str, list[Row]]]):
@@ -84,7 +86,7 @@ class BodyRenderer:
         if boxed:
             layout.empty("pad")
         layout.empty("gap")
-        return layout.body()
+        return layout.body(boxed)
 
     def _add_text(self, layout: _Layout, entry: Entry, boxed: bool) -> None:
         blocks = markup.blocks(entry.text)
@@ -148,8 +150,8 @@ class _Layout:
         self._rows.append(Row(_EMPTY, self._length, self._length, kind))
         self.write(plain)
 
-    def body(self) -> Body:
-        return Body(self._rows, "".join(self._plain))
+    def body(self, boxed: bool) -> Body:
+        return Body(self._rows, "".join(self._plain), boxed)
 
     def write(self, plain: str) -> None:
         self._plain.append(plain)

@@ -16,7 +16,7 @@ from airochat.store import SessionSummary
 from airochat.text import one_line
 from airochat.tui import words
 
-_STYLES = ("brand", "title", "faint", "current", "bar")
+_STYLES = ("brand", "title", "faint", "chosen", "current", "bar")
 
 
 class SessionList(Widget):
@@ -77,7 +77,8 @@ class SessionList(Widget):
         if current:
             style += Style(bgcolor=self._style("current").bgcolor)
         bar = Segment("▌ " if current else "  ", style + Style(color=self._style("bar").color))
-        mine = style + Style(color=self._style(kind).color, bold=current and kind == "title")
+        name = "chosen" if current and kind == "title" else kind
+        mine = style + Style(color=self._style(name).color, bold=name == "chosen")
         return Strip([bar, Segment(one_line(text, width - 3), mine)]).adjust_cell_length(width, style)
 
     def _style(self, name: str) -> Style:

@@ -268,7 +268,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         if chosen:
             style = style + self._background("chosen")
             strip = selection.over(strip, self._background("chosen")) if row.kind == "text" else strip
-        elif self.source.entry(index).role == "user":
+        elif self.body(index).boxed:
             style = style + self._background("turn")
         fill = style + self._background("fence") if row.kind == "fence" else style
         if self.text_selection is not None:
