@@ -26,7 +26,17 @@ _HOMES = {
     "open": "airochat.session",
 }
 
-__all__ = ["Card", "Message", "Persona", "Session", "SessionManager", "Turn", "__version__", "hookimpl", "open"]
+__all__ = [
+    "Card",
+    "Message",
+    "Persona",
+    "Session",
+    "SessionManager",
+    "Turn",
+    "__version__",
+    "hookimpl",
+    "open",
+]
 
 
 def __getattr__(name: str) -> Any:

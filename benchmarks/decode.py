@@ -1,8 +1,8 @@
 """Tokens per second of airochat's decode loop against llama-cpp-python's high-level class and a bare loop.
 
 All three run in this process on the same model file with the same context size, threads and samplers, end tokens
-switched off, one after the other at each length, several rounds; medians and ratios are printed as Markdown. A last
-round measures the processor time per token that is spent outside llama.cpp's decoding and sampling.
+switched off, one after the other at each length, several rounds; medians and ratios are printed as Markdown. Ratios of
+processor time tell more than those of wall time when other programs run. A last round measures the processor time per token that is spent outside llama.cpp's decoding and sampling.
 
     python benchmarks/decode.py [--quick] [--lengths 64,512] [--rounds 5] [--threads 1] [--model FILE]
 """
@@ -37,7 +37,7 @@ L: Any = bindings
 PROMPT = "Once upon a time, in a village by the river, there lived a"
 SAMPLING = Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, seed=7)
 Generate = Callable[[int], float]
-"""Generates so many tokens and returns tokens per second, without the prompt."""
+"""Generates so many tokens and returns tokens per second, without the short prompt."""
 
 
 @dataclass
@@ -155,29 +155,52 @@ def outside_us(generate: Generate, count: int) -> float:
     return (total - spent[0]) / count * 1e6
 
 
-def measure(subject: Loops, lengths: list[int], rounds: int) -> None:
+@dataclass
+class Speeds:
+    """What the rounds of one loop at one length gave: tokens per second of wall time and of processor time."""
+
+    wall: list[float]
+    processor: list[float]
+
+    def take(self, generate: Generate, count: int) -> None:
+        before = time.process_time()
+        self.wall.append(generate(count))
+        self.processor.append(count / (time.process_time() - before))
+
+
+def ratio(first: list[float], second: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def rounds_of(subject: Loops, length: int, rounds: int) -> dict[str, Speeds]:
+    speeds = {name: Speeds([], []) for name in subject.all()}
+    names = list(speeds)
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            speeds[name].take(subject.all()[name], length)
+    return speeds
+
+
+def print_speeds(subject: Loops, lengths: list[int], rounds: int) -> None:
     names = list(subject.all())
-    print(
-        "| tokens | "
-        + " | ".join(f"{name}, tok/s" for name in names)
-        + " | airochat / bare | airochat / Llama |"
-    )
-    print("|---:" * (len(names) + 3) + "|")
+    ours, bare, high = names
+    print("| tokens | " + " | ".join(f"{name}, tok/s" for name in names), end="")
+    print(" | airochat : bare, wall | processor | airochat : Llama, wall | processor |")
+    print("|---:" * (len(names) + 5) + "|")
     for length in lengths:
-        speeds: dict[str, list[float]] = {name: [] for name in names}
-        for turn in range(rounds):
-            order = names[turn % len(names) :] + names[: turn % len(names)]
-            for name in order:
-                speeds[name].append(subject.all()[name](length))
-        middle = {name: statistics.median(values) for name, values in speeds.items()}
-        ratios = [
-            statistics.median(a / b for a, b in zip(speeds["airochat"], speeds[name], strict=True))
-            for name in names[1:]
-        ]
-        cells = [f"{middle[name]:.1f}" for name in names] + [f"{ratio:.3f}" for ratio in ratios]
+        speeds = rounds_of(subject, length, rounds)
+        cells = [f"{statistics.median(speeds[name].wall):.1f}" for name in names]
+        for other in (bare, high):
+            cells.append(f"{ratio(speeds[ours].wall, speeds[other].wall):.3f}")
+            cells.append(f"{ratio(speeds[ours].processor, speeds[other].processor):.3f}")
         print(f"| {length} | " + " | ".join(cells) + " |", flush=True)
-    print("\n| tokens | " + " | ".join(f"{name}, µs outside llama.cpp" for name in names) + " |")
-    print("|---:" * (len(names) + 1) + "|")
+
+
+def print_outside(subject: Loops, lengths: list[int]) -> None:
+    print("\nProcessor time per token outside llama.cpp's decoding and sampling, in µs:\n")
+    print("| tokens | " + " | ".join(subject.all()) + " |")
+    print("|---:" * (len(subject.all()) + 1) + "|")
     for length in lengths:
         cells = [f"{outside_us(generate, length):.0f}" for generate in subject.all().values()]
         print(f"| {length} | " + " | ".join(cells) + " |", flush=True)
@@ -202,7 +225,8 @@ def main() -> None:
     with loops(path, max(lengths) + 64, given.threads) as subject:
         subject.airochat(16)
         subject.high_level(16)
-        measure(subject, lengths, 2 if given.quick else given.rounds)
+        print_speeds(subject, lengths, 2 if given.quick else given.rounds)
+        print_outside(subject, lengths)
 
 
 if __name__ == "__main__":

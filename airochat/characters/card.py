@@ -57,6 +57,13 @@ class Card:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The whole file as it was, with all that airochat does not know."""
 
+    def fields(self) -> dict[str, Any]:
+        """Return what `parse_card` makes this card from: the file as it was, or the fields of a card made by hand."""
+        if self.raw:
+            return dict(self.raw)
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        return {**texts, "alternate_greetings": list(self.alternate_greetings)}
+
 
 def read_card(path: Path) -> Card:
     """Read a card file; `CardError` names the file and what is wrong with it."""

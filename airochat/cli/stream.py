@@ -99,6 +99,8 @@ def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
     diagnostics.clear()
     if printed and not printed.endswith("\n"):
         click.echo()
+    elif interrupted:
+        click.echo(err=True)  # what follows is not to stand behind the terminal's ^C
     if turn.message and not quiet and turn.message.text.strip() != printed.strip():
         report(
             "A plugin changed this reply after it was written.",

@@ -46,7 +46,7 @@ class Profile:
     def stored(self) -> dict[str, Any]:
         """Return what is kept in the database, as JSON values."""
         values = {
-            "card": dict(self.card.raw) if self.card else None,
+            "card": self.card.fields() if self.card else None,
             "persona": dataclasses.asdict(self.persona) if self.persona else None,
             "template": self.template,
             "system": self.system,

@@ -18,18 +18,24 @@ def run(manager: SessionManager, session: Session | None = None, theme: str | No
     caller's to close.
     """
     from airochat.themes import load_themes
+    from airochat.tui.splash import splash, unsplash
 
     known = load_themes(manager.home)
     chosen = known.get(theme) if theme else None
-    from airochat.tui.splash import splash, unsplash
-
     splash()
     # Collecting garbage while modules are read and the first frame is made costs a fifth of that time.
     gc.disable()
     try:
-        from airochat.tui.start import start
+        from airochat.tui.start import make_app
 
-        start(manager, session, known, chosen)
-    finally:
+        app = make_app(manager, session, known, chosen)
+    except BaseException:
         gc.enable()
         unsplash()
+        raise
+    try:
+        app.run()
+    finally:
+        gc.enable()
+    if app.return_code:
+        raise SystemExit(app.return_code)

@@ -115,6 +115,10 @@ class AirochatApp(App[None]):
     def _wake(self) -> None:
         self.bridge.drain_later()
 
+    def on_unmount(self) -> None:
+        """Receive nothing any more, however the end came about."""
+        self.bridge.close()
+
     async def action_quit(self) -> None:
         """Keep the draft and leave at once; the manager ends what is running."""
         self.chat.keep_draft()

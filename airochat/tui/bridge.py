@@ -70,7 +70,9 @@ class Bridge:
         self._app.set_timer(self._pause, self.drain)
 
     def drain(self) -> None:
-        """Take all waiting events now."""
+        """Take all waiting events now; nothing once the bridge is closed."""
+        if self._closed:
+            return
         self._awake = False
         began = time.monotonic()
         events: list[SessionEvent] = []

@@ -20,7 +20,7 @@ def splash(text: str = "airochat") -> None:
 
 
 def unsplash() -> None:
-    """Give the terminal its own screen and cursor back; without effect if that has been done."""
+    """Give the terminal its own screen and cursor back, if the interface could not take over."""
     if _possible():
         sys.stderr.write("\x1b[?1049l\x1b[?25h")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Making and running the application."""
+"""Making the application."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from airochat.errors import UsageError
 from airochat.session import Session, SessionManager
 from airochat.themes import Theme, Themes
 from airochat.tui.app import AirochatApp
-
-
-def start(manager: SessionManager, session: Session | None, known: Themes, chosen: Theme | None) -> None:
-    """Run the application until the user leaves."""
-    make_app(manager, session, known, chosen).run()
 
 
 def make_app(

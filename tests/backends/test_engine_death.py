@@ -25,6 +25,7 @@ from airochat.backends.base import (
     TextDelta,
 )
 from airochat.backends.llama.client import LlamaBackend
+from airochat.backends.llama.wire import Command
 from airochat.errors import ModelError
 from airochat.sampling import Sampling
 from tests.backends.llama.support import WAIT_S, LoadEvents, chat, listen, llama, request
@@ -132,7 +133,12 @@ def test_a_request_that_a_dying_engine_never_saw_is_served_by_the_next(
     life = backend._life
     assert life is not None
     send = life.transport.send
-    monkeypatch.setattr(life.transport, "send", lambda command: (send(command), given.set()))
+
+    def watched(command: Command) -> None:
+        send(command)
+        given.set()
+
+    monkeypatch.setattr(life.transport, "send", watched)
     ends: list[Event] = []
     thread = threading.Thread(target=lambda: ends.extend(backend.generate(asked)))
     thread.start()

@@ -73,6 +73,12 @@ class TestFind:
         (tmp_path / "gone.gguf").symlink_to(tmp_path / "nowhere")
         assert names(tmp_path) == ["model"]
 
+    def test_many_loops_do_not_use_up_the_search(self, tmp_path: Path) -> None:
+        put(tmp_path, "loops/a.gguf", "other/b.gguf")
+        for number in range(12):
+            (tmp_path / f"loops/{number}").symlink_to(tmp_path / "loops", target_is_directory=True)
+        assert names(tmp_path / "loops", tmp_path / "other") == ["a", "b"]
+
     def test_linked_folders_are_followed(self, tmp_path: Path) -> None:
         put(tmp_path, "store/model.gguf")
         (tmp_path / "models").mkdir()

@@ -10,6 +10,7 @@ import pytest
 
 import airochat
 from airochat.backends.scripted import ScriptedBackend
+from airochat.characters import Card
 from airochat.errors import AirochatError, SettingsError, StoreError, TemplateError, UsageError
 from airochat.session import Session, SessionManager
 from airochat.session.events import (
@@ -333,3 +334,11 @@ def test_errors_can_be_told_to_a_user() -> None:
 def test_half_a_character_is_replaced(desk: Desk) -> None:
     assert desk.say("broken \ud83d pair") == "one"
     assert desk.texts()[0] == "broken \ufffd pair"
+
+
+def test_a_card_made_by_hand_is_kept(tmp_path: Path) -> None:
+    card = Card("Mira", description="Mends lamps.", alternate_greetings=("Oh.",), first_mes="Yes?")
+    with airochat.open(tmp_path, ScriptedBackend()) as manager:
+        assert manager.new(card=card).reply_name == "Mira"
+    with airochat.open(tmp_path, ScriptedBackend()) as manager:
+        assert manager.load("Mira").card == card

@@ -18,7 +18,7 @@ from airochat.backends.llama.kv import reusable
 from airochat.backends.llama.model import Model
 from airochat.backends.llama.reply import Reply
 from airochat.backends.llama.sampler import Sampler
-from airochat.errors import BackendError
+from airochat.errors import BackendError, PromptError
 
 L: Any = _llama
 _CHUNK = 256
@@ -55,11 +55,12 @@ class Engine:
 
     def generate(self, request: Request) -> Iterator[Event]:
         """Serve a request and yield its events; the last one is `Finished` or `Failed`."""
-        started = time.perf_counter()
         self._reused = self._evaluated = 0
-        reply = Reply(self._model.vocab.shown, request.stop, started)
+        reply = Reply(self._model.vocab.shown, request.stop, time.perf_counter())
         try:
-            reason = yield from self._serve(request, reply)
+            reason = yield from self._serve(request, self._checked(request.prompt), reply)
+        except PromptError as refusal:
+            yield Failed(refusal.message, refusal.hint)
         except BackendError as failure:
             self._forget()
             yield from _rest(reply)
@@ -71,26 +72,28 @@ class Engine:
             yield from _rest(reply)
             yield Finished(reason, self._usage(reply), reply.timings(), reply.exact_tokens())
 
-    def _serve(self, request: Request, reply: Reply) -> Generator[Event, None, StopReason]:
-        prompt = self._checked(request.prompt)
+    def _checked(self, prompt: tuple[int, ...] | str) -> tuple[int, ...]:
+        """Return a prompt that llama.cpp may see, or raise `PromptError`."""
+        if isinstance(prompt, str) or not prompt:
+            raise PromptError("The prompt is empty, or has not been tokenised.")
+        if min(prompt) < 0 or max(prompt) >= self._model.vocab.size:
+            raise PromptError(
+                "The prompt has token ids that this model does not know.", "Another model wrote them."
+            )
+        if len(prompt) >= self._model.n_ctx:
+            raise PromptError(
+                f"The prompt has {len(prompt)} tokens, which leaves no room in the context of {self._model.n_ctx}.",
+                "Shorten it, or set a larger n_ctx.",
+            )
+        return prompt
+
+    def _serve(
+        self, request: Request, prompt: tuple[int, ...], reply: Reply
+    ) -> Generator[Event, None, StopReason]:
         if not (yield from self._read(prompt)):
             return "user"
         with closing(Sampler(self._model.vocab.size, request.sampling, prompt)) as sampler:
             return (yield from self._write(request, reply, sampler.chain))
-
-    def _checked(self, prompt: tuple[int, ...] | str) -> tuple[int, ...]:
-        if isinstance(prompt, str) or not prompt:
-            raise BackendError("The prompt is empty, or has not been tokenised.")
-        if min(prompt) < 0 or max(prompt) >= self._model.vocab.size:
-            raise BackendError(
-                "The prompt has token ids that this model does not know.", "They come from another model."
-            )
-        if len(prompt) >= self._model.n_ctx:
-            raise BackendError(
-                f"The prompt has {len(prompt)} tokens, but the context is only {self._model.n_ctx}.",
-                "Shorten it, or set a larger n_ctx.",
-            )
-        return prompt
 
     def _read(self, prompt: tuple[int, ...]) -> Generator[Event, None, bool]:
         """Bring the prompt into the cache; return whether that was done, false if it was stopped."""

@@ -250,8 +250,6 @@ class _Reader:
         return struct.unpack(layout, self._take(struct.calcsize(layout)))
 
     def _take(self, length: int) -> bytes:
-        if length > self._size - self._at:
-            raise self._cut()
         data = self._file.read(length)
         self._at += len(data)
         if len(data) < length:

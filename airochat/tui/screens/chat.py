@@ -76,6 +76,8 @@ class ChatScreen(ChatActions):
         self.transcript = self.query_one(Transcript)
         self.composer = self.query_one(Composer)
         self.activity = self.query_one(Activity)
+        self.header, self.hints = self.query_one(Header), self.query_one(Hints)
+        self.side = self.query_one(SessionList)
         self.composer.focus()
         self._describe()
 
@@ -144,15 +146,15 @@ class ChatScreen(ChatActions):
         except StoreError as error:
             self.activity.problem(error.message, error.hint)
             return None
-        self.query_one(SessionList).show(sessions[:100], self.desk.session.id if self.desk.session else "")
+        self.side.show(sessions[:100], self.desk.session.id if self.desk.session else "")
         return {each.id for each in sessions}
 
     def _describe(self) -> None:
         session = self.desk.session
         title = (session.title if session else "") or "New chat"
         card = session.card.name if session and session.card else ""
-        self.query_one(Header).show(title, card if card != title else "", self._facts())
-        self.query_one(Hints).show(self._hints())
+        self.header.show(title, card if card != title else "", self._facts())
+        self.hints.show(self._hints())
         if self.manager.model_state is None or isinstance(self.manager.model_state, ModelLoading):
             self.composer.prompt_with("write already; the reply comes once the model is loaded")
         elif not len(self.desk.conversation):
@@ -196,8 +198,8 @@ class ChatScreen(ChatActions):
 
     def on_descendant_focus(self) -> None:
         """Show the keys of what has the focus now."""
-        if self.is_mounted and hasattr(self, "transcript"):
-            self.query_one(Hints).show(self._hints())
+        if self.is_mounted:
+            self.hints.show(self._hints())
 
 
 def _said(session: Session) -> list[str]:

@@ -50,6 +50,10 @@ def test_the_cuts_do_not_matter(pieces: list[bytes], data: st.DataObject) -> Non
     assert parse(*chunks) == parse(stream)
 
 
+def test_a_line_end_that_is_cut_in_two() -> None:
+    assert parse(b"data: a\r", b"\ndata: b\r\n\r\n") == ["a\nb"]
+
+
 def test_event_without_end_is_refused() -> None:
     parser = EventParser()
     with pytest.raises(BackendError, match="1 MiB"):

@@ -1,0 +1,24 @@
+"""Comparing Airoboros versions."""
+
+from __future__ import annotations
+
+from airochat.templates.names import VERSIONS, read_name
+
+_ORDER = ("gpt-3.5", *VERSIONS)
+
+
+def rank(version: str) -> int | None:
+    """Return the place of a version among all releases; None for one that is not known.
+
+    Every spelling that a model name may have is understood: ``3.11`` and ``3p11`` are 3.1.1.
+
+    >>> rank("1.4.1") < rank("m2.0") < rank("2.2.1") < rank("3.11") == rank("3.1.1")
+    True
+    >>> rank("9.9") is None
+    True
+    """
+    found = read_name(f"airoboros-{version.strip()}")
+    # A name that says nothing of a version is read as gpt-3.5, the time before versions had numbers.
+    if not found or (found.version == "gpt-3.5" and "3.5" not in version):
+        return None
+    return _ORDER.index(found.version) if found.version in _ORDER else None

@@ -1,0 +1,78 @@
+"""Forms of writing: code alone, corrections, texts of a given length, and journeys."""
+
+from __future__ import annotations
+
+import re
+
+from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.values import checked
+
+TRAINED_WORDS = 4000
+"""About the longest text that the models were trained to write at once."""
+
+_FENCED = re.compile(r"^```[^\n`]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
+
+
+def plain_format(task: str) -> str:
+    """Return the user text that asks for code and nothing else: one space and ``PLAINFORMAT`` at the very end.
+
+    >>> plain_format("Write a websocket server in python.")
+    'Write a websocket server in python. PLAINFORMAT'
+    """
+    return f"{_given(_given(task, 'task').removesuffix('PLAINFORMAT'), 'task')} PLAINFORMAT"
+
+
+def code_in(answer: str) -> str:
+    r"""Return the code of an answer to `plain_format`; if there is a fenced block against the training, the first.
+
+    >>> code_in("Here it is:\n```python\nprint(1)\n```\nEnjoy.")
+    'print(1)\n'
+    """
+    text = checked(answer, "answer")
+    fenced = _FENCED.search(text)
+    return fenced[1] if fenced else text
+
+
+def edit(text: str) -> str:
+    r"""Return the user text that asks to improve and correct a text; the answer is the corrected text alone.
+
+    >>> edit("She go home.")
+    'Rewrite the following text to improve/correct it.\n\nText: She go home.'
+    """
+    return f"Rewrite the following text to improve/correct it.\n\nText: {_given(text, 'text')}"
+
+
+def long_writing(requirements: str, *, words: int = TRAINED_WORDS) -> str:
+    r"""Return the user text that asks for a text of a length; ``requirements`` lists what must be in it.
+
+    >>> long_writing("Write the opening chapter of a novel.", words=1500)
+    'Write the opening chapter of a novel.\n\nYour response should be approximately 1500 words.'
+    """
+    if words < 1:
+        raise FormError(f"A text of {words} words cannot be asked for.", "Ask for one word or more.")
+    return f"{_given(requirements, 'list of requirements')}\n\nYour response should be approximately {words} words."
+
+
+def count_words(text: str) -> int:
+    """Return the length of a text as the training data counted it: what single spaces divide.
+
+    >>> count_words("one two three")
+    3
+    """
+    return len(text.split(" "))
+
+
+def journey(setting: str) -> str:
+    r"""Return the user text that asks for a long story in the second person, set as ``setting`` tells.
+
+    >>> journey("A lighthouse in a storm.")
+    'A lighthouse in a storm.\n\nTake me through this journey'
+    """
+    return f"{_given(setting, 'setting')}\n\nTake me through this journey"
+
+
+def _given(text: str, what: str) -> str:
+    stripped = text.strip()
+    if not stripped:
+        raise FormError(f"The {what} is empty.")
+    return stripped
