@@ -2,7 +2,8 @@
 
 All three run in this process on the same model file with the same context size, threads and samplers, end tokens
 switched off, one after the other at each length, several rounds; medians and ratios are printed as Markdown. Ratios of
-processor time tell more than those of wall time when other programs run. A last round measures the processor time per token that is spent outside llama.cpp's decoding and sampling.
+processor time tell more than those of wall time when other programs run. A last round measures the processor time
+per token that is spent outside llama.cpp's decoding and sampling.
 
     python benchmarks/decode.py [--quick] [--lengths 64,512] [--rounds 5] [--threads 1] [--model FILE]
 """

@@ -47,10 +47,7 @@ def list_models(ctx: click.Context, as_json: bool) -> None:
 
     settings = load_settings(ctx)
     folders = library.model_folders(settings, open_home(ctx))
-    found = library.find_models(folders)
-    demo = library.demo_model()
-    if demo is not None:
-        found.insert(0, library.Model(library.DEMO, demo, demo.stat().st_size))
+    found = library.known_models(folders)
     template = _template(ctx)
     rows = [_row(model, settings.model in (model.name, str(model.path)), template) for model in found]
     if as_json:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airochat.backends.base import Backend, ModelInfo
 from airochat.characters import Card, Persona, read_card
@@ -27,6 +27,9 @@ from airochat.session.session import Session
 from airochat.settings import Settings, remember
 from airochat.store import SessionRecord, SessionSummary, Store
 from airochat.templates import Templates
+
+if TYPE_CHECKING:
+    from airochat.backends.llama.library import Model
 
 
 class SessionManager:
@@ -84,6 +87,13 @@ class SessionManager:
     def wait_for_model(self, timeout: float | None = None) -> ModelInfo:
         """Block until the model is ready; raises `ModelError` or `TimeoutError`."""
         return self.model.wait(timeout)
+
+    def models(self) -> list[Model]:
+        """List the model files that can be used: the demo model, and those in the folders for models."""
+        from airochat.backends.llama import library
+
+        found = library.known_models(library.model_folders(self.settings, self.home))
+        return [model for model in found if not model.note]
 
     def subscribe(self, listener: Callable[[ModelEvent | Notice], None]) -> Callable[[], None]:
         """Call ``listener`` on every event about the model, and on notices; return what ends that."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -76,8 +75,9 @@ def everything(app: AirochatApp) -> Iterator[Item]:
         yield Item(f"Template: {name}", "for this chat", partial(app.choose_template, name))
     for name, command in app.manager.commands().items():
         yield Item(f"Command: /{name}", one_line(command.summary), partial(app.chat.write, f"/{name} "))
-    for ref in model_refs(app):
-        yield Item(f"Model: {Path(ref).name}", one_line(ref), partial(app.choose_model_ref, ref))
+    for model in app.manager.models():
+        ref = model.name if model.name == "demo" else str(model.path)
+        yield Item(f"Model: {model.name}", one_line(ref), partial(app.choose_model_ref, ref))
 
 
 def commands(app: AirochatApp) -> Iterator[Item]:
@@ -93,11 +93,3 @@ def commands(app: AirochatApp) -> Iterator[Item]:
     yield Item("About the model and its template", "what is loaded, and why this template", chat.action_about)
     yield Item("Keys", "F1", app.action_keys)
     yield Item("Quit", "ctrl+q", partial(app.run_action, "quit"))
-
-
-def model_refs(app: AirochatApp) -> Iterator[str]:
-    """Yield the models that can be named: the demo model, and the GGUF files in the folders for models."""
-    yield "demo"
-    folders = (str(app.manager.home.folder("models")), *app.manager.settings.model_dirs)
-    for folder in folders:
-        yield from (str(path) for path in sorted(Path(folder).expanduser().glob("*.gguf")))

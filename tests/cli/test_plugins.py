@@ -39,12 +39,14 @@ def test_a_strangers_plugin_runs_only_when_enabled(cli: Cli, lamp: Path) -> None
     assert not (lamp / "lit").exists()
 
 
-def test_a_bundled_plugin_runs_unless_disabled(cli: Cli) -> None:
+def test_a_bundled_plugin_runs_unless_disabled(cli: Cli, home: Path) -> None:
     assert state(cli, "authors_note") == "on"
     cli("plugins", "disable", "authors_note")
     assert state(cli, "authors_note") == "off"
     cli("plugins", "enable", "authors_note")
     assert state(cli, "authors_note") == "on"
+    # Being part of airochat it needs no mention, and so is not found missing if it is ever taken out.
+    assert "authors_note" not in (home / "settings.toml").read_text(encoding="utf-8")
 
 
 def test_enabling_keeps_the_rest_of_the_settings_file(cli: Cli, home: Path, lamp: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +39,7 @@ def test_a_path_goes_from_the_root_down_through_parents(parents: list[int], data
     chosen = data.draw(st.sampled_from(sorted(tree.messages)))
     path = tree.path(chosen)
     assert path[0].parent is None and path[-1].id == chosen
-    assert all(below.parent == above.id for above, below in zip(path, path[1:], strict=False))
+    assert all(below.parent == above.id for above, below in itertools.pairwise(path))
 
 
 def test_operations_leave_the_old_tree_as_it_was() -> None:

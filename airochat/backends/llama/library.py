@@ -49,6 +49,13 @@ def demo_model() -> Path | None:
     return None
 
 
+def known_models(folders: Sequence[Path]) -> list[Model]:
+    """Return the demo model, if it is installed, and the models in some folders."""
+    demo = demo_model()
+    first = [] if demo is None else [Model(DEMO, demo, demo.stat().st_size)]
+    return first + find_models(folders)
+
+
 def model_folders(settings: Settings, home: Home) -> list[Path]:
     """Return the folders that are searched for models: ``models/`` in the data folder, then the user's own."""
     return [home.folder("models"), *(Path(os.path.expanduser(folder)) for folder in settings.model_dirs)]
