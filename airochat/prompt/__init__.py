@@ -1,6 +1,6 @@
 """From blocks and history to a prompt that fits, with a report of what became of each piece."""
 
-from airochat.prompt.assembly import assemble
+from airochat.prompt.assembly import assemble, speaker_stops
 from airochat.prompt.blocks import Block, BlockReport, PromptPlan
 from airochat.prompt.characters import card_blocks, greetings
 from airochat.prompt.describe import plan_json, token_table, visible_text
@@ -18,6 +18,7 @@ __all__ = [
     "expand",
     "greetings",
     "plan_json",
+    "speaker_stops",
     "token_table",
     "visible_text",
     "wire_text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airochat.conversation import Message
@@ -11,11 +11,12 @@ from airochat.errors import PromptError
 from airochat.prompt.blocks import Block, BlockReport, PromptPlan
 from airochat.prompt.budget import BlockSize, Fit, TurnSize, fit
 from airochat.prompt.encode import Encoded, encode, prepare
+from airochat.prompt.kept import kept_replies
 from airochat.prompt.layout import as_turn, head, turns, with_system
 from airochat.prompt.tokens import Tokenizer
 from airochat.templates.segment import ChatTurn, Part, Segment
 from airochat.templates.template import Template
-from airochat.templates.turns import TEMPLATE
+from airochat.templates.turns import PREFILL, TEMPLATE, Goal
 
 _BYTES_PER_TOKEN = 4
 # Messages beyond this many bytes per token of the context cannot fit and are not tokenised to find that out.
@@ -34,15 +35,21 @@ def assemble(
     reserve: int,
     fingerprint: str = "",
     default_system: str = "",
+    goal: Goal = "reply",
     prefill: str = "",
-    reply: bool = True,
+    speakers: Sequence[str] = (),
 ) -> PromptPlan:
-    """Build the prompt for the next reply, oldest message first in ``history``.
+    """Build a prompt, oldest message first in ``history``.
 
-    It takes at most ``n_ctx`` - ``reserve`` tokens; ``n_ctx`` 0 means that the context is unknown, and nothing is
-    left out. Token ids of replies are reused where ``fingerprint`` and the template are those they were made with.
-    ``default_system`` takes the place of the template's own system text, unless a block does. Sizes are estimates
-    without a tokenizer. Raises `PromptError` if the least possible prompt is too large, and `TemplateError`.
+    The ``goal`` says what the model is to write: a ``reply``, the rest of the last message (``continue``), what the
+    ``user`` says next, or ``nothing``. A reply and the user's words start with ``prefill``. They end where a line
+    begins with the name of one of the ``speakers``.
+
+    The prompt takes at most ``n_ctx`` - ``reserve`` tokens; ``n_ctx`` 0 means that the context is unknown, and
+    nothing is left out. Token ids of replies are reused where ``fingerprint`` and the template are those they were
+    made with. ``default_system`` takes the place of the template's own system text, unless a block does. Sizes are
+    estimates without a tokenizer. Raises `PromptError` if the least possible prompt is too large or there is nothing
+    to continue, and `TemplateError`.
     """
     budget = n_ctx - reserve if n_ctx else _UNLIMITED
     if budget <= 0:
@@ -51,17 +58,32 @@ def assemble(
             "Lower max_tokens, or raise n_ctx.",
         )
     messages = tuple(message for message in history if message.text)
+    if goal == "continue" and not messages:
+        raise PromptError("There is no message to continue.", "Say something first.")
     recent = _recent(messages, budget)
-    kept = _kept_texts(recent, template, tokenizer, fingerprint)
+    kept = kept_replies(recent, template, tokenizer, fingerprint, last_open=goal == "continue")
     draft = _Draft(
         with_system(blocks, default_system),
         tuple(as_turn(message, kept.get(message.id)) for message in messages),
         template,
         tokenizer,
-        prefill,
-        reply,
+        goal,
+        prefill if goal in ("reply", "user") else "",
+        speaker_stops(speakers),
     )
     return _fitted(draft, _measure(draft, len(messages) - len(recent)), budget)
+
+
+def speaker_stops(names: Iterable[str]) -> tuple[str, ...]:
+    r"""Return the texts that end a reply where one of these people would begin to speak.
+
+    A name counts at the start of a line only, so that it may be mentioned anywhere else.
+
+    >>> speaker_stops(["Rowan", " Maya ", "Rowan", ""])
+    ('\nRowan:', '\nMaya:')
+    """
+    lines = [" ".join(name.split()) for name in names]
+    return tuple(dict.fromkeys(f"\n{name}:" for name in lines if name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +94,33 @@ class _Draft:
     history: tuple[ChatTurn, ...]
     template: Template
     tokenizer: Tokenizer | None
+    goal: Goal
     prefill: str
-    reply: bool
+    speakers: tuple[str, ...]
 
     def render(self, chosen: Fit) -> tuple[list[Segment], tuple[str, ...]]:
         blocks = [block for block, stays in zip(self.blocks, chosen.blocks, strict=True) if stays]
-        placed = turns(blocks, self.history[chosen.first :], self.template)
-        segments = self.template.render(placed, reply=self.reply, prefill=self.prefill)
+        placed = turns(
+            blocks, self.history[chosen.first :], self.template, last_stays=self.goal == "continue"
+        )
+        segments = self.template.render(placed, goal=self.goal, prefill=self.prefill)
         return (segments, ()) if self.tokenizer is None else prepare(segments, self.tokenizer.vocabulary)
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """The texts that end what the model writes."""
+        continued = self.goal == "continue" and self.history[-1].role == "user"
+        as_user = self.goal == "user" or continued
+        own = self.template.user_stop if as_user else self.template.stop
+        return tuple(dict.fromkeys((*own, *self.speakers)))
+
+    @property
+    def begun(self) -> tuple[str, tuple[int, ...]]:
+        """The text of what is continued, without the format's whitespace, and its kept ids."""
+        if self.goal != "continue":
+            return self.prefill, ()
+        last = self.history[-1]
+        return (self.template.finish(last.text) if last.tokens else last.text), last.tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +157,18 @@ def _plan(
         if draft.tokenizer is None
         else map(draft.tokenizer.vocabulary.resolve, draft.template.stop_specials)
     )
+    begun, begun_tokens = draft.begun
     return PromptPlan(
         template=draft.template.name,
         segments=tuple(segments),
         tokens=encoded.tokens if encoded else None,
         sources=encoded.sources if encoded else None,
-        stop=draft.template.stop,
+        stop=draft.stop,
         stop_tokens=tuple(dict.fromkeys(token for token in ids if token is not None)),
         report=_report(draft, sizes, chosen, _counts(segments, encoded)),
         warnings=(*draft.template.warnings, *warnings),
+        begun=begun,
+        begun_tokens=begun_tokens,
     )
 
 
@@ -135,32 +179,6 @@ def _recent(messages: Sequence[Message], budget: int) -> Sequence[Message]:
             return messages[number + 1 :]
         room -= len(messages[number].text)
     return messages
-
-
-def _kept_texts(
-    messages: Sequence[Message], template: Template, tokenizer: Tokenizer | None, fingerprint: str
-) -> dict[str, str]:
-    """Return the raw texts of the replies whose token ids are reused, by message id.
-
-    Ids whose text is not what the message says, for instance because a plugin changed it, are not.
-    """
-    if tokenizer is None or not fingerprint:
-        return {}
-    same = [
-        message
-        for message in messages
-        if message.role == "assistant"
-        and message.tokens
-        and (message.provenance.fingerprint, message.provenance.template) == (fingerprint, template.name)
-    ]
-    pieces = iter(tokenizer.pieces([token for message in same for token in message.tokens]))
-    raw = {
-        message.id: b"".join(next(pieces) for _ in message.tokens).decode("utf-8", "replace")
-        for message in same
-    }
-    return {
-        message.id: raw[message.id] for message in same if template.finish(raw[message.id]) == message.text
-    }
 
 
 def _measure(draft: _Draft, old: int) -> _Sizes:
@@ -197,7 +215,8 @@ def _probes(draft: _Draft) -> tuple[list[Segment], list[Segment]]:
     talk = [ChatTurn("user", (nothing,)), ChatTurn("assistant", (nothing,)), ChatTurn("user", (nothing,))]
 
     def around(messages: Sequence[ChatTurn]) -> list[Segment]:
-        written = draft.template.render([first, *messages], reply=draft.reply, prefill=draft.prefill)
+        goal: Goal = "reply" if draft.goal == "continue" else draft.goal
+        written = draft.template.render([first, *messages], goal=goal, prefill=draft.prefill)
         return [segment for segment in written if segment.source != "probe"]
 
     return around(talk[:1]), around(talk)
@@ -244,7 +263,7 @@ def _report(draft: _Draft, sizes: _Sizes, chosen: Fit, counts: Mapping[str, int]
     return tuple(rows)
 
 
-_OWN = {TEMPLATE: "the template's own", "prefill": "the reply starts with it"}
+_OWN = {TEMPLATE: "the template's own", PREFILL: "what is written starts with it"}
 
 
 def _message_row(source: str, stays: bool, turn: ChatTurn, tokens: int) -> BlockReport:

@@ -54,6 +54,14 @@ class PromptPlan:
     stop_tokens: tuple[int, ...]
     report: tuple[BlockReport, ...]
     warnings: tuple[str, ...] = ()
+    begun: str = ""
+    """What of the reply the prompt holds already: the message that is continued, or the words it starts with."""
+    begun_tokens: tuple[int, ...] = ()
+    """The ids of ``begun``, if they are those that the model wrote."""
+
+    def reply_tokens(self, generated: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the ids to keep with a reply, by those generated after this prompt; none if some are not known."""
+        return () if self.begun and not self.begun_tokens else (*self.begun_tokens, *generated)
 
     @property
     def text(self) -> str:

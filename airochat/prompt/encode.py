@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from airochat.prompt.tokens import Tokenizer
 from airochat.templates.segment import Segment, Vocabulary
@@ -35,6 +35,17 @@ class _Run:
     def plain(self) -> bool:
         return self.segments[0].special is None and not self.segments[0].tokens
 
+    @property
+    def texts(self) -> list[str]:
+        """The text, cut where its segments say so."""
+        cuts = {0}
+        end = 0
+        for segment in self.segments:
+            cuts |= {end + cut for cut in segment.cuts}
+            end += len(segment.text)
+        text = self.text
+        return [text[start:stop] for start, stop in pairwise(sorted({*cuts, end}))]
+
 
 def prepare(segments: Sequence[Segment], vocabulary: Vocabulary) -> tuple[list[Segment], tuple[str, ...]]:
     """Fit segments to a model: its own spelling of control tokens, exactly one BOS if it uses one; with warnings.
@@ -44,32 +55,47 @@ def prepare(segments: Sequence[Segment], vocabulary: Vocabulary) -> tuple[list[S
     """
     fitted: list[Segment] = []
     lacking: list[str] = []
+    no_bos = False
     for segment in segments:
         known = None if segment.special is None else vocabulary.resolve(segment.special)
         if segment.special is None:
             fitted.append(segment)
         elif known is not None:
             fitted.append(dataclasses.replace(segment, text=vocabulary.spelling(known) or segment.text))
-        elif segment.special != "bos":
+        elif segment.special == "bos":
+            no_bos = True
+        else:
             lacking.append(segment.text)
             fitted.append(dataclasses.replace(segment, special=None))
-    warnings = tuple(
+    warnings = [
         f"This model has no control token {text!r}; it is sent as plain text."
         for text in dict.fromkeys(lacking)
-    )
-    return _one_bos(fitted, vocabulary), warnings
+    ]
+    if no_bos:
+        warnings.append("This model has no BOS token, so that the prompt begins without one.")
+    return _one_bos(fitted, vocabulary), tuple(warnings)
 
 
 def encode(segments: Sequence[Segment], tokenizer: Tokenizer) -> Encoded:
     """Return the ids of prepared segments and the source of each id.
 
-    Stretches of text are tokenised as a whole, across the borders of segments, as they were in training; the text of
-    a segment never becomes a control token.
+    Stretches of text are tokenised as a whole, across the borders of segments, as they were in training, but for the
+    cuts that segments ask for; the text of a segment never becomes a control token.
     """
     runs = list(_runs(segments))
-    texts = [run for run in runs if run.plain]
-    encoded = iter(tokenizer.encode([run.text for run in texts], [run.continued for run in texts]))
-    ids = [next(encoded) if run.plain else _fixed(run.segments[0], tokenizer.vocabulary) for run in runs]
+    texts = [
+        (text, run.continued or number > 0)
+        for run in runs
+        if run.plain
+        for number, text in enumerate(run.texts)
+    ]
+    encoded = iter(tokenizer.encode([text for text, _ in texts], [continued for _, continued in texts]))
+    ids = [
+        [token for _ in run.texts for token in next(encoded)]
+        if run.plain
+        else _fixed(run.segments[0], tokenizer.vocabulary)
+        for run in runs
+    ]
     lengths = iter([len(piece) for piece in tokenizer.pieces([token for found in ids for token in found])])
     sources: list[str] = []
     for run, found in zip(runs, ids, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from airochat.conversation import Message
 from airochat.prompt.blocks import Block
+from airochat.prompt.kept import Kept
 from airochat.templates.segment import ChatTurn, Part
 from airochat.templates.template import Template
 from airochat.templates.turns import TEMPLATE
@@ -40,13 +41,22 @@ def head(blocks: Sequence[Block], template: Template) -> tuple[Part, ...]:
     return tuple(parts[:-1])
 
 
-def turns(blocks: Sequence[Block], history: Sequence[ChatTurn], template: Template) -> list[ChatTurn]:
-    """Return system turn, history, and the blocks at their depth; depth d stands before the d newest messages."""
+def turns(
+    blocks: Sequence[Block], history: Sequence[ChatTurn], template: Template, *, last_stays: bool = False
+) -> list[ChatTurn]:
+    """Return system turn, history, and the blocks at their depth; depth d stands before the d newest messages.
+
+    With ``last_stays`` the last message stays at the end, and what would come after it stands before it.
+    """
     system = head(blocks, template)
     placed = [ChatTurn("system", system)] if system else []
     for number, turn in enumerate(history):
-        placed += [*_notes(blocks, len(history) - number, deeper=number == 0), turn]
-    return [*placed, *_notes(blocks, 0, deeper=not history)]
+        depth = len(history) - number
+        placed += _notes(blocks, depth, deeper=number == 0)
+        if last_stays and depth == 1:
+            placed += _notes(blocks, 0)
+        placed.append(turn)
+    return placed if last_stays and history else [*placed, *_notes(blocks, 0, deeper=not history)]
 
 
 def message_source(message: Message) -> str:
@@ -54,13 +64,13 @@ def message_source(message: Message) -> str:
     return f"message:{message.id}"
 
 
-def as_turn(message: Message, kept: str | None) -> ChatTurn:
-    """Return a message as a turn; ``kept`` is the raw text of its token ids if these are to be reused."""
-    text, tokens = (message.text, ()) if kept is None else (kept, message.tokens)
+def as_turn(message: Message, kept: Kept | None) -> ChatTurn:
+    """Return a message as a turn; ``kept`` are its token ids with their raw text if they are to be reused."""
+    text, tokens = (message.text, ()) if kept is None else (kept.text, kept.tokens)
     return ChatTurn(message.role, (Part(text, message_source(message)),), message.name, tokens)
 
 
-def _notes(blocks: Sequence[Block], depth: int, *, deeper: bool) -> Iterator[ChatTurn]:
+def _notes(blocks: Sequence[Block], depth: int, *, deeper: bool = False) -> Iterator[ChatTurn]:
     for block in blocks:
         if block.depth is not None and (block.depth == depth or (deeper and block.depth > depth)):
             yield ChatTurn(block.role, (Part(block.text, block.source),))

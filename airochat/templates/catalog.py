@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from airochat.templates.template import Family
 _SHIPPED = Path(__file__).resolve().parent / "data"
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A template file that was read without an error."""
+
+    text: str
+    where: str
+    family: Family
+
+
 class Templates:
     """All templates made from data, by name; a file in ``user_dir`` takes the place of a shipped one of its name."""
 
@@ -21,20 +31,25 @@ class Templates:
         self._problems: dict[str, TemplateError] = {}
 
     def names(self) -> tuple[str, ...]:
-        """Return the names in order."""
+        """Return the names in order, variants left out."""
         return tuple(self._found)
 
     def all(self) -> tuple[Family, ...]:
         """Return the templates in the order of their names."""
-        return tuple(self._found.values())
+        return tuple(file.family for file in self._found.values())
 
     def get(self, name: str) -> Family:
-        """Return a template; `TemplateError` with the closest name if there is none, or why its file is broken."""
-        if name in self._found:
-            return self._found[name]
-        if name in self._problems:
-            raise self._problems[name]
-        raise TemplateError(f"There is no template {name!r}.", did_you_mean(name, self._found))
+        """Return a template by its name, which may say variants: ``airoboros-1.4:no-clause+no-space``.
+
+        Raises `TemplateError` with the closest name if there is none, or why its file is broken.
+        """
+        plain, colon, variants = name.partition(":")
+        if plain not in self._found:
+            if plain in self._problems:
+                raise self._problems[plain]
+            raise TemplateError(f"There is no template {name!r}.", did_you_mean(plain, self._found))
+        file = self._found[plain]
+        return parse_family(plain, file.text, file.where, variants.split("+")) if colon else file.family
 
     @property
     def problems(self) -> tuple[TemplateError, ...]:
@@ -43,12 +58,12 @@ class Templates:
         return tuple(self._problems.values())
 
     @cached_property
-    def _found(self) -> dict[str, Family]:
+    def _found(self) -> dict[str, _File]:
         shipped = {path.stem: _read(path) for path in _SHIPPED.glob("*.toml")}
         return dict(sorted({**shipped, **self._own()}.items()))
 
-    def _own(self) -> dict[str, Family]:
-        found: dict[str, Family] = {}
+    def _own(self) -> dict[str, _File]:
+        found: dict[str, _File] = {}
         try:
             paths = sorted(self._user_dir.glob("*.toml")) if self._user_dir else []
         except OSError as error:
@@ -64,11 +79,11 @@ class Templates:
         return found
 
 
-def _read(path: Path) -> Family:
+def _read(path: Path) -> _File:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise TemplateError(f"The template {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise TemplateError(f"The template {path} is not UTF-8 text.", "Save it as UTF-8.") from None
-    return parse_family(path.stem, text, str(path))
+    return _File(text, str(path), parse_family(path.stem, text, str(path)))

@@ -2,30 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
 from airochat.checks import did_you_mean
 from airochat.errors import TemplateError
 from airochat.templates.segment import Segment
-from airochat.templates.template import Family, Marks
+from airochat.templates.template import Family, Marks, Variant
 
 _SPELLING = {"bos": "<s>", "eos": "</s>", "eot": "</s>"}
+_VARIANT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-def parse_family(name: str, text: str, where: str) -> Family:
-    """Read a template file's text; `TemplateError` names ``where`` it is and the key that is wrong."""
+def parse_family(name: str, text: str, where: str, variants: Iterable[str] = ()) -> Family:
+    """Read a template file's text; `TemplateError` names ``where`` it is and the key that is wrong.
+
+    ``variants`` of the file change what it says; they join the name, in the order of the file.
+    """
+    data = _parsed(text, where)
+    known = _variants(data, where)
+    for one in known:
+        _family(one.name, _changed(data, one.name), f"{where} (variant {one.name})", ())
+    wanted = set(variants)
+    for unknown in sorted(wanted - {one.name for one in known}):
+        hint = did_you_mean(unknown, [one.name for one in known])
+        raise TemplateError(f"The template {name} has no variant {unknown!r}.", hint)
+    chosen = [one for one in known if one.name in wanted]
+    for one in chosen:
+        data = _changed(data, one.name)
+    family = _family(":".join(filter(None, (name, "+".join(one.name for one in chosen)))), data, where, known)
+    if not chosen:
+        return family
+    words = ", ".join(one.name for one in chosen)
+    why = " ".join((family.why, *(one.why for one in chosen)))
+    return dataclasses.replace(family, title=f"{family.title} ({words})", why=why)
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
     import tomli
 
     try:
-        data = tomli.loads(text)
+        return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise TemplateError(
             f"The template {where} is not valid TOML: {error}.", "Correct that line."
         ) from None
     except RecursionError:
         raise TemplateError(f"The template {where} is nested too deeply.") from None
+
+
+def _variants(data: Mapping[str, Any], where: str) -> tuple[Variant, ...]:
+    found: list[Variant] = []
+    tables = _Table(where, "", data).table("variants", optional=True)
+    for name in tables.names():
+        if not _VARIANT.fullmatch(name):
+            raise TemplateError(
+                f"The template {where} has a variant {name!r}.", "Name it with small letters, digits and -."
+            )
+        table = tables.table(name)
+        found.append(Variant(name, table.text("why"), table.numbers("sizes")))
+    return tuple(found)
+
+
+def _changed(data: Mapping[str, Any], variant: str) -> dict[str, Any]:
+    changes = {key: value for key, value in data["variants"][variant].items() if key not in ("why", "sizes")}
+    merged = dict(data)
+    for key, value in changes.items():
+        old = data.get(key)
+        merged[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _family(name: str, data: Mapping[str, Any], where: str, variants: tuple[Variant, ...]) -> Family:
     top = _Table(where, "", data)
+    top.table("variants", optional=True)
     spelling = _spelling(top.table("spelling", optional=True))
     system, user = top.table("system"), top.table("user")
     assistant, reply = top.table("assistant"), top.table("reply")
@@ -34,14 +86,20 @@ def parse_family(name: str, text: str, where: str) -> Family:
         title=top.text("title"),
         why=top.text("why"),
         versions=top.texts("versions", optional=True),
+        inferred=top.texts("inferred", optional=True),
+        models=top.texts("models", optional=True),
+        variants=variants,
         bos=cast(Literal["always", "model"], top.choice("bos", ("always", "model"))),
         notes=cast(Literal["own", "user"], top.choice("notes", ("own", "user"))),
+        turns=cast(Literal["any", "alternate"], top.choice("turns", ("any", "alternate"), "any")),
         default_system=system.text("default"),
         system=_marks(system, spelling),
         user=_marks(user, spelling),
+        after_system=user.written("after_system", spelling) if user.has("after_system") else None,
         assistant=_marks(assistant, spelling),
         reply=reply.written("before", spelling),
         stop=reply.texts("stop"),
+        user_stop=user.texts("stop", optional=True),
         stop_specials=reply.texts("stop_specials"),
         strip_leading_space=reply.flag("strip_leading_space"),
         strip_end=reply.flag("strip_end"),
@@ -89,14 +147,26 @@ class _Table:
             raise self._wrong(key, value, "a list of texts that are not empty")
         return tuple(value)
 
+    def numbers(self, key: str) -> tuple[int, ...]:
+        value = self._take(key, [])
+        if not isinstance(value, list) or not all(type(item) is int for item in value):
+            raise self._wrong(key, value, "a list of whole numbers")
+        return tuple(value)
+
+    def has(self, key: str) -> bool:
+        return key in self._data
+
+    def names(self) -> list[str]:
+        return list(self._data)
+
     def flag(self, key: str) -> bool:
         value = self._take(key)
         if not isinstance(value, bool):
             raise self._wrong(key, value, "true or false")
         return value
 
-    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
-        value = self._take(key)
+    def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        value = self._take(key, default)
         if value not in allowed:
             raise self._wrong(key, value, " or ".join(map(repr, allowed)))
         return str(value)

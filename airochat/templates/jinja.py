@@ -13,7 +13,9 @@ from airochat.conversation import Role
 from airochat.errors import TemplateError
 from airochat.templates.segment import ChatTurn, Part, Segment, Vocabulary
 from airochat.templates.turns import (
+    PREFILL,
     TEMPLATE,
+    Goal,
     alternate,
     kept_reply,
     merge_notes,
@@ -21,6 +23,7 @@ from airochat.templates.turns import (
     strip_parts,
     tidy,
     unwritten,
+    without_last_spaces,
 )
 from airochat.text import one_line
 
@@ -32,10 +35,6 @@ OWN = "gguf"
 
 METADATA_KEY = "tokenizer.chat_template"
 """Where a GGUF file keeps it."""
-
-OPENING = "Start the conversation."
-"""The user's first words where a template refuses a conversation that the assistant opens; one of the phrases that
-open the roleplay chats of Airoboros' training data."""
 
 # Whitespace that str.strip() takes and no template writes: what is left of it tells whether contents are stripped.
 _PAD = "\u2003"
@@ -55,6 +54,7 @@ class _Habits:
     gap: str
     """What of it comes after the prefix that a reply is generated after."""
     stop: tuple[str, ...]
+    user_stop: tuple[str, ...]
     stop_specials: tuple[str, ...]
 
 
@@ -77,33 +77,47 @@ class JinjaTemplate:
         return self._habits.stop
 
     @property
+    def user_stop(self) -> tuple[str, ...]:
+        """Texts that end what the model writes in the user's place."""
+        return self._habits.user_stop
+
+    @property
     def stop_specials(self) -> tuple[str, ...]:
         """Control tokens that end a reply."""
         return self._habits.stop_specials
 
-    def render(self, turns: Sequence[ChatTurn], *, reply: bool = True, prefill: str = "") -> list[Segment]:
+    def render(self, turns: Sequence[ChatTurn], *, goal: Goal = "reply", prefill: str = "") -> list[Segment]:
         """Write a conversation; see `Template.render`.
 
         Where the template refuses two turns of one role in a row, or an assistant that opens, these are joined, or
         given an opening.
         """
         system, rest = merge_notes(*split_system(turns))
+        if goal == "continue" and not rest:
+            raise TemplateError("There is no message to continue.")
         if system and not self._habits.system:
             rest = _into_first_user(system, rest)
             system = ()
+        if goal == "user":
+            # A template may leave out a turn without a text.
+            rest = (*rest, ChatTurn("user", (Part(prefill or "x", PREFILL),)))
         try:
-            segments = self._write(system, rest, reply)
+            segments = self._write(system, rest, goal)
         except TemplateError:
-            alternating = alternate(rest, OPENING)
+            alternating = alternate(rest, goal)
             if alternating == rest:
                 raise
-            segments = self._write(system, alternating, reply)
-        if reply and prefill:
-            segments.append(Segment(prefill, source="prefill"))
+            segments = self._write(system, alternating, goal)
+        if goal == "user" and not prefill:
+            return without_last_spaces(segments[:-1])[0]
+        if goal == "reply" and prefill:
+            return tidy([*segments, Segment(self._habits.gap), Segment(prefill, source=PREFILL)])
         return segments
 
-    def finish(self, text: str) -> str:
+    def finish(self, text: str, begun: str = "") -> str:
         """Strip one leading space, or all whitespace if the template strips it from replies."""
+        if begun:
+            return (begun + text).rstrip() if self._habits.trims else begun + text
         return text.strip() if self._habits.trims else text.removeprefix(" ")
 
     @cached_property
@@ -150,11 +164,11 @@ class JinjaTemplate:
                 done = match.end()
         yield rendered[done:]
 
-    def _write(self, system: tuple[Part, ...], rest: Sequence[ChatTurn], reply: bool) -> list[Segment]:
+    def _write(self, system: tuple[Part, ...], rest: Sequence[ChatTurn], goal: Goal) -> list[Segment]:
         turns = (*([ChatTurn("system", system)] if system else []), *rest)
         written: list[Segment] = []
         text, raw = "", ""
-        for item in self._mark(turns, reply):
+        for item in self._items(turns, goal):
             if isinstance(item, str):
                 text = unwritten(item, raw) if raw else item
                 raw = ""
@@ -169,7 +183,22 @@ class JinjaTemplate:
                     *self._template_text(text),
                     *(Segment(part.text, source=part.source) for part in parts),
                 ]
+            text = ""
         return tidy([*written, *self._template_text(text)])
+
+    def _items(self, turns: Sequence[ChatTurn], goal: Goal) -> list[str | tuple[int, bool, bool]]:
+        items = list(self._mark(turns, goal == "reply"))
+        if goal not in ("continue", "user"):
+            return items
+        last = [
+            at for at, item in enumerate(items) if not isinstance(item, str) and item[0] == len(turns) - 1
+        ]
+        if not last:
+            raise TemplateError(
+                "The model's own template leaves out the last message.",
+                "Choose another one, for instance chatml.",
+            )
+        return items[: last[-1] + 1]
 
     @cached_property
     def _controls(self) -> re.Pattern[str] | None:
@@ -225,19 +254,23 @@ def _observe(template: JinjaTemplate) -> _Habits:
     _around(template, turns, True, first + 2)
     prefix = list(template._mark(turns[: first + 1], True))[-1]
     reused = isinstance(prefix, str) and before.startswith(prefix) and not before[len(prefix) :].strip()
-    specials = [segment for segment in template._template_text(after) if segment.special]
-    closing = next(template._template_text(after)).text
-    stops = (
-        tuple(segment.special for segment in specials[:1] if segment.special) if not closing.strip() else ()
-    )
+    specials = [segment.special for segment in template._template_text(after) if segment.special]
+    stops = _ending(template, after)
     return _Habits(
         system=system,
         trims=trims,
         lead=before if reused else None,
         gap=before[len(prefix) :] if reused else "",
-        stop=(closing.rstrip(),) if closing.strip() else (),
-        stop_specials=stops or ("eos", "eot"),
+        stop=stops,
+        user_stop=_ending(template, before),
+        stop_specials=tuple(specials[:1]) if specials and not stops else ("eos", "eot"),
     )
+
+
+def _ending(template: JinjaTemplate, after: str) -> tuple[str, ...]:
+    """Return the text that ends a turn, if one does and no control token, by what comes after the turn."""
+    closing = next(template._template_text(after)).text
+    return (closing.rstrip(),) if closing.strip() else ()
 
 
 def _try_system(template: JinjaTemplate) -> bool:

@@ -23,13 +23,32 @@ _AFTER_GPT4 = re.compile(r"gpt-?4-+(m?)([1-3])[.-](\d{1,2})(?:[.-](\d))?(?![0-9a
 _BARE = re.compile(r"(?<![0-9.])(?<![a-z][0-9])(m?)([1-3])[.-](\d{1,2})(?:[.-](\d))?(?![0-9a-z])")
 
 
+_SIZE = re.compile(r"(?<![0-9.])c?(\d+)b(?![a-z0-9])")
+_BASES = {
+    "Llama 3": re.compile(r"llama-?3"),
+    "Mistral": re.compile(r"mistral|(?<![a-z0-9])m-\d+b"),
+    "Yi": re.compile(r"(?<![a-z0-9])yi(?![a-z])"),
+    "Code Llama": re.compile(r"(?<![a-z0-9])c34b|codellama"),
+    "Llama 2": re.compile(r"(?<![a-z0-9])l2(?![a-z0-9])|llama-?2"),
+}
+_UNNUMBERED = (7, 13)
+"""The sizes of the models from before versions had numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class AiroborosName:
-    """What a name says: the version (``gpt-3.5``, ``1.3``, ``m2.0`` …, or empty), the size, and if it is a merge."""
+    """What a name says of an Airoboros model; whatever it does not say is empty or 0."""
 
     version: str
+    """``gpt-3.5``, ``1.3``, ``m2.0`` …"""
     billions: int = 0
+    """The size, in billions of weights."""
+    base: str = ""
+    """The model that was trained further: ``Llama 2``, ``Code Llama``, ``Mistral``, ``Yi``, ``Llama 3``."""
     merged: bool = False
+    """It is mixed with other models."""
+    also: tuple[str, ...] = ()
+    """Further versions that it names."""
 
 
 def read_name(name: str) -> AiroborosName | None:
@@ -38,32 +57,51 @@ def read_name(name: str) -> AiroborosName | None:
     The last folder or file that names the family counts, so that ``airoboros-65b-gpt4-1.3/model.gguf`` is known too.
 
     >>> read_name("TheBloke/airoboros-65b-gpt4-1.3.ggmlv3.q5_0.bin")
-    AiroborosName(version='1.3', billions=65, merged=False)
+    AiroborosName(version='1.3', billions=65, base='', merged=False, also=())
     >>> read_name("airoboros-3b-3p11").version
     '3.1.1'
     """
     for part in reversed(re.split(r"[/\\]", name.lower())):
         if _FAMILY.search(part):
-            plain = re.sub(r"(?<=\d)p(?=\d)", ".", part.replace("_", "-").replace(" ", "-"))
-            size = re.search(r"(?<![0-9.])c?(\d+)b(?![a-z0-9])", plain)
-            return AiroborosName(_version(plain), int(size[1]) if size else 0, bool(_MERGE.search(plain)))
+            return _read(plain_name(part))
     return None
 
 
-def _version(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a model's name in small letters, with ``-`` for spaces and ``_``, and points in versions like ``3p1``.
+
+    >>> plain_name("Airoboros_L2 13B 3p1")
+    'airoboros-l2-13b-3.1'
+    """
+    return re.sub(r"(?<=\d)p(?=\d)", ".", name.lower().replace("_", "-").replace(" ", "-"))
+
+
+def _read(plain: str) -> AiroborosName:
+    size = _SIZE.search(plain)
+    billions = int(size[1]) if size else 0
+    base = next((base for base, pattern in _BASES.items() if pattern.search(plain)), "")
+    merged = bool(_MERGE.search(plain))
+    versions = _versions(plain)
+    version = versions[0] if versions else ""
+    if not version and not merged and not base and billions in _UNNUMBERED:
+        version = "gpt-3.5"
+    return AiroborosName(version, billions, base, merged, tuple(versions[1:]))
+
+
+def _versions(name: str) -> list[str]:
     if re.search(r"gpt-?3\.5", name):
-        return "gpt-3.5"
+        return ["gpt-3.5"]
     bare = re.sub(r"(?<=[a-z]{4})(?=\d\.\d)", "-", _NOISE.sub("", name))
+    found: list[str] = []
     for pattern in (_AFTER_GPT4, _BARE):
         for match in pattern.finditer(bare):
-            for version in _readings(*match.groups()):
-                if version in VERSIONS:
-                    return version
-    if "gpt4" in name or "gpt-4" in name:
-        return "1.0"
-    if "spicyboros" in name:
-        return "2.2"
-    return "" if _MERGE.search(name) else "gpt-3.5"
+            known = [version for version in _readings(*match.groups()) if version in VERSIONS]
+            found += known[:1]
+    if not found and ("gpt4" in name or "gpt-4" in name):
+        found = ["1.0"]
+    if not found and "spicyboros" in name:
+        found = ["2.2"]
+    return list(dict.fromkeys(found))
 
 
 def _readings(prefix: str, major: str, minor: str, patch: str | None) -> list[str]:

@@ -41,13 +41,15 @@ class Segment:
 
     ``special`` is None for plain text, which never becomes a control token, whatever it says. Else the segment is one
     control token: ``bos``, ``eos`` or ``eot`` for whatever the model uses, or the token's own spelling. ``tokens``, if
-    any, are the ids to use instead of tokenising ``text``.
+    any, are the ids to use instead of tokenising ``text``. ``cuts`` are places in ``text``, counted in characters, at
+    which it is tokenised apart, so that what follows never changes the ids before.
     """
 
     text: str
     special: str | None = None
     source: str = "template"
     tokens: tuple[int, ...] = ()
+    cuts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

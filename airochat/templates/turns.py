@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from airochat.templates.segment import ChatTurn, Part, Segment
 
+Goal = Literal["reply", "continue", "user", "nothing"]
+"""What the model is to write after a prompt: a reply, more of the last turn, what the user says next, or nothing."""
+
 TEMPLATE = "template"
 """The source of whatever a template adds by itself."""
+
+PREFILL = "prefill"
+"""The source of the words that what the model writes shall start with."""
+
+OPENING = "Start the conversation."
+"""The user's first words where a format knows no conversation that the assistant opens; one of the phrases that open
+the roleplay chats of Airoboros' training data."""
+
+GOING_ON = "Continue."
+"""The user's words where a format knows no two replies in a row."""
 
 
 def split_system(turns: Sequence[ChatTurn]) -> tuple[tuple[Part, ...], tuple[ChatTurn, ...]]:
@@ -46,22 +60,28 @@ def merge_notes(
     return system, tuple(merged)
 
 
-def alternate(turns: Iterable[ChatTurn], opening: str) -> tuple[ChatTurn, ...]:
-    """Make user and assistant take turns, for formats that refuse anything else.
+def alternate(turns: Iterable[ChatTurn], goal: Goal) -> tuple[ChatTurn, ...]:
+    """Make user and assistant take turns, for formats that know nothing else.
 
-    Neighbours of one role are joined by an empty line and lose their kept tokens; ``opening`` becomes a user turn
-    before an assistant turn that would come first.
+    Neighbours of one role are joined by an empty line and lose their kept tokens. A user turn of a few words is put
+    before an assistant turn that would come first, and at the end if a reply is the goal and none stands there.
     """
     result: list[ChatTurn] = []
     for turn in turns:
         if not result and turn.role == "assistant":
-            result.append(ChatTurn("user", (Part(opening, TEMPLATE),)))
+            result.append(_said(OPENING))
         if result and result[-1].role == turn.role:
             parts = (*result[-1].parts, Part("\n\n", TEMPLATE), *turn.parts)
             result[-1] = ChatTurn(turn.role, parts, result[-1].name)
         else:
             result.append(turn)
+    if goal == "reply" and (not result or result[-1].role == "assistant"):
+        result.append(_said(GOING_ON if result else OPENING))
     return tuple(result)
+
+
+def _said(text: str) -> ChatTurn:
+    return ChatTurn("user", (Part(text, TEMPLATE),))
 
 
 def strip_parts(parts: Sequence[Part], *, left: bool, right: bool) -> tuple[Part, ...]:
@@ -94,16 +114,47 @@ def unwritten(closing: str, written: str) -> str:
     return closing[done:]
 
 
+def without_last_spaces(segments: Sequence[Segment]) -> tuple[list[Segment], str]:
+    """Return segments without the spaces that a template's text ends with, and these spaces.
+
+    Every tokenizer takes a space for the beginning of the next word, so a prompt is never cut after one.
+    """
+    last = segments[-1] if segments else None
+    if last is None or last.special is not None or last.tokens or last.source != TEMPLATE:
+        return list(segments), ""
+    text = last.text.rstrip(" ")
+    return [*segments[:-1], dataclasses.replace(last, text=text)], last.text[len(text) :]
+
+
+def join(closed: Iterable[Sequence[Segment]], following: Sequence[Segment]) -> list[Segment]:
+    """Return turns one after the other, then what follows them, tokenised apart at the end of each turn.
+
+    Spaces at the end of a turn are written when something follows.
+    """
+    result: list[Segment] = []
+    spaces = ""
+    for turn in closed:
+        shortened, held = without_last_spaces(turn)
+        result += [Segment(spaces, cuts=(0,)), *shortened]
+        spaces = held
+    if following:
+        result += [Segment(spaces, cuts=(0,)), *following]
+    return tidy(result)
+
+
 def tidy(segments: Iterable[Segment]) -> list[Segment]:
-    """Drop empty segments and join neighbours of plain text that have the same source."""
+    """Drop empty segments and join neighbours of plain text that have the same source; cuts stay where they are."""
     result: list[Segment] = []
     for segment in segments:
-        plain = segment.special is None and not segment.tokens
-        if plain and not segment.text:
-            continue
         last = result[-1] if result else None
-        if plain and last and last.special is None and not last.tokens and last.source == segment.source:
-            result[-1] = dataclasses.replace(last, text=last.text + segment.text)
-        else:
+        joins = last is not None and _plain(last) and _plain(segment)
+        if last is not None and joins and (not segment.text or last.source == segment.source):
+            cuts = (*last.cuts, *(len(last.text) + cut for cut in segment.cuts))
+            result[-1] = dataclasses.replace(last, text=last.text + segment.text, cuts=cuts)
+        elif segment.text or not _plain(segment):
             result.append(segment)
     return result
+
+
+def _plain(segment: Segment) -> bool:
+    return segment.special is None and not segment.tokens

@@ -18,6 +18,7 @@ def run(manager: SessionManager, session: Session | None = None, theme: str | No
     caller's to close.
     """
     from airochat.themes import load_themes
+    from airochat.tui.hangup import leave_at_hangup
     from airochat.tui.splash import splash, unsplash
 
     known = load_themes(manager.home)
@@ -33,6 +34,7 @@ def run(manager: SessionManager, session: Session | None = None, theme: str | No
         gc.enable()
         unsplash()
         raise
+    leave_at_hangup(manager.close)
     try:
         app.run()
     finally:

@@ -156,12 +156,11 @@ def test_death_while_tokenising_is_not_noticed(backend: LlamaBackend) -> None:
 
 
 def test_death_while_loading_fails_the_load_and_the_next_try_works(backend: LlamaBackend) -> None:
-    seen: list[LoadEvent] = []
+    killed: list[int] = []
 
     def on_load(event: LoadEvent) -> None:
-        if isinstance(event, Loading) and not seen:
-            kill(backend)
-        seen.append(event)
+        if isinstance(event, Loading) and backend.pid is not None and not killed:
+            killed.append(kill(backend))
 
     backend.load(on_load)
     with pytest.raises(ModelError, match="signal 9"):

@@ -129,7 +129,7 @@ def test_prefill_and_no_reply() -> None:
     assert plan(talk("hi"), prefill="Once").text.endswith("\nASSISTANT: Once")
     assert plan(talk("hi"), prefill="Once").segments[-1].source == "prefill"
     closed = assemble(
-        [], talk("hi"), TEMPLATES.get("chatml"), tokenizer=None, n_ctx=0, reserve=0, reply=False
+        [], talk("hi"), TEMPLATES.get("chatml"), tokenizer=None, n_ctx=0, reserve=0, goal="nothing"
     )
     assert closed.text == "<|im_start|>user\nhi<|im_end|>\n"
 

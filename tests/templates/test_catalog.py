@@ -7,6 +7,23 @@ import pytest
 from airochat.errors import TemplateError
 from airochat.templates import Templates, parse_family
 
+SHIPPED = (
+    "airoboros-1",
+    "airoboros-1.4",
+    "airoboros-2",
+    "airoboros-2.1",
+    "airoboros-3",
+    "airoboros-3.0",
+    "airoboros-gpt3.5",
+    "alpaca",
+    "chatml",
+    "gemma",
+    "llama-2-chat",
+    "llama-3",
+    "mistral",
+    "story",
+    "vicuna-1.1",
+)
 GOOD = """
 title = "Mine"
 why = "Because."
@@ -33,7 +50,7 @@ strip_end = false
 
 def test_the_shipped_ones() -> None:
     templates = Templates()
-    assert templates.names() == ("airoboros-1", "airoboros-2", "chatml")
+    assert templates.names() == SHIPPED
     assert [template.name for template in templates.all()] == list(templates.names())
     assert not templates.problems
 
@@ -80,7 +97,7 @@ def test_the_users_own_files(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     (tmp_path / "folder.toml").mkdir()
     templates = Templates(tmp_path)
-    assert templates.names() == ("airoboros-1", "airoboros-2", "chatml", "mine")
+    assert templates.names() == tuple(sorted((*SHIPPED, "mine")))
     assert templates.get("chatml").title == "My ChatML"
     named = [problem.message for problem in templates.problems]
     assert len(named) == 3
@@ -97,6 +114,6 @@ def test_the_users_own_files(tmp_path: Path) -> None:
 
 def test_an_unknown_name_gets_the_closest(tmp_path: Path) -> None:
     with pytest.raises(TemplateError) as caught:
-        Templates(tmp_path / "missing").get("airobors-2")
-    assert "'airobors-2'" in caught.value.message
-    assert caught.value.hint == "Did you mean 'airoboros-2'?"
+        Templates(tmp_path / "missing").get("airobors-2.1")
+    assert "'airobors-2.1'" in caught.value.message
+    assert caught.value.hint == "Did you mean 'airoboros-2.1'?"

@@ -95,7 +95,7 @@ ROWS: list[tuple[str, list[tuple[Role, str]], str, bool, str]] = [
 @pytest.mark.parametrize(("name", "said", "prefill", "reply", "wanted"), ROWS)
 def test_the_bytes(name: str, said: list[tuple[Role, str]], prefill: str, reply: bool, wanted: str) -> None:
     turns = [ChatTurn(role, (Part(text, "given"),)) for role, text in said]
-    segments = Templates().get(name).render(turns, reply=reply, prefill=prefill)
+    segments = Templates().get(name).render(turns, goal="reply" if reply else "nothing", prefill=prefill)
     assert "".join(segment.text for segment in segments) == wanted
 
 

@@ -146,6 +146,7 @@ class Life:
 
     def _live(self, path: Path) -> None:
         try:
+            self._on_load(self, Loading(0.0, "starting the engine"))
             check_model_file(path)
             self.transport.run(self._deliver)
         except AirochatError as error:

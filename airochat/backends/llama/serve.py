@@ -47,6 +47,8 @@ class Server:
         self._current: int | None = None
         self._closing = False
         self._model: Model | None = None
+        self._in_use = threading.Lock()
+        """Held while the model's vocabulary is read, and while the model is freed."""
         self._fraction, self._stage = -1.0, ""
 
     def run(self) -> None:
@@ -60,7 +62,9 @@ class Server:
             while (command := self._next()) is not None:
                 self._serve(engine, command)
         finally:
-            engine.close()
+            with self._in_use:
+                self._model = None
+                engine.close()
 
     def handle(self, command: Command) -> None:
         """Take a command; returns at once."""
@@ -141,10 +145,11 @@ class Server:
             self._send(Happened(command.run, Finished("user", Usage(), Timings())))
 
     def _answer(self, command: Encode | Pieces) -> Answer:
-        if self._model is None:
-            return Answer(command.call, error=BackendError("The model is not loaded."))
         try:
-            return Answer(command.call, _look_up(self._model.vocab, command))
+            with self._in_use:
+                if self._model is None:
+                    return Answer(command.call, error=BackendError("The model is not loaded."))
+                return Answer(command.call, _look_up(self._model.vocab, command))
         except Exception as error:
             _log.exception("A text could not be tokenised")
             return Answer(command.call, error=BackendError(f"The text could not be tokenised: {error}"))

@@ -102,9 +102,9 @@ def _worked(name: str, work: Callable[..., Number], values: list[Number]) -> Num
         raise FormError(
             f"{name} has no value for {', '.join(f'{value:g}' for value in values[:4])}."
         ) from None
-    if not math.isinf(found) or any(map(math.isinf, values)):
-        return _checked(found)
-    raise FormError(f"The result of {name} is too large.")
+    if math.isinf(_checked(found)) and not any(map(math.isinf, values)):
+        raise FormError(f"The result of {name} is too large.")
+    return found
 
 
 def _checked(value: Number) -> Number:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given_line
 from airochat.prompt.forms.values import checked
 
 CHARACTER: Mapping[str, str] = {
@@ -81,6 +82,4 @@ def _key_of(line: str, keys: list[str]) -> tuple[str, str]:
 def _attribute(key: str, meaning: str) -> str:
     if not re.fullmatch(r"[^\s:*#-](?:[^\n:]*[^\s:*#-])?", key):
         raise FormError(f"{key!r} is not the name of an attribute.", "Use plain words without a colon.")
-    if "\n" in meaning:
-        raise FormError(f"The meaning of the attribute {key} has more than one line.")
-    return f"{key}: {meaning}"
+    return f"{key}: {given_line(meaning, f'meaning of the attribute {key}')}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from typing import Literal, TypeAlias
 
 from airochat.checks import did_you_mean
 from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given
 from airochat.prompt.forms.plainyaml import read_yaml, write_yaml
-from airochat.prompt.forms.values import MAX_DEPTH, Value, checked, read_json
+from airochat.prompt.forms.values import MAX_DEPTH, Value, checked, read_json, write_json
 
 Style = Literal["json", "yaml"]
 """How the model is to write its choice."""
@@ -62,8 +62,8 @@ below, based on the user's input. Provide your response in JSON format.
     """
     if style not in ("json", "yaml"):
         raise FormError(f"The style {style!r} is not known.", "It must be json or yaml.")
-    if not functions or not text.strip():
-        raise FormError("A function choice needs an input and functions.", "Give both.")
+    if not functions:
+        raise FormError("A function choice needs functions to choose from.", "Describe at least one.")
     names = [function.name for function in functions]
     if len(set(names)) < len(names):
         raise FormError("Two functions have the same name.", "Give each function a name of its own.")
@@ -71,7 +71,7 @@ below, based on the user's input. Provide your response in JSON format.
     return (
         "As an AI assistant, please select the most suitable function and parameters from the list of available "
         f"functions below, based on the user's input. Provide your response in {style.upper()} format.\n\n"
-        f"Input: {text.strip()}\n\nAvailable functions:\n{listed}"
+        f"Input: {given(text, 'input')}\n\nAvailable functions:\n{listed}"
     )
 
 
@@ -109,8 +109,8 @@ def write_choice(choice: Choice, style: Style = "json") -> str:
     """
     if style == "yaml":
         return f"function: {choice.function}\n{write_yaml({'params': dict(choice.params)})}".rstrip("\n")
-    value = {"function": choice.function, "params": dict(choice.params)}
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    value: Value = {"function": choice.function, "params": dict(choice.params)}
+    return write_json(value, indent=2)
 
 
 def _yaml_part(text: str, start: re.Match[str] | None) -> dict[str, Value]:

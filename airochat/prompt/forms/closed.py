@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given, given_line, given_words
 from airochat.prompt.forms.values import checked
 
 HONESTY = "Don't make up answers if you don't know."
@@ -75,9 +76,7 @@ def summarise(text: str, *, words: int = 130) -> str:
     Summarize the input in around 5 words.
     ENDINSTRUCTION
     """
-    if words < 1:
-        raise FormError(f"A summary of {words} words cannot be asked for.", "Ask for one word or more.")
-    task = f"Summarize the input in around {words} words."
+    task = f"Summarize the input in around {given_words(words)} words."
     whole = _whole(text, "text")
     return "\n".join(("BEGININPUT", whole, "ENDINPUT", "BEGININSTRUCTION", task, "ENDINSTRUCTION"))
 
@@ -108,7 +107,7 @@ def read_closed_context(text: str) -> ClosedContext:
     text = checked(text, "closed context")
     found = [(match.group(), *match.span()) for match in _MARKER_LINE.finditer(text)]
     names = [name for name, _, _ in found]
-    count = max(0, len(names) - len(_ENDING)) // len(_ONE_BLOCK) or 1
+    count = names.count("BEGININPUT") or 1
     for name, wanted in zip([*names, "the end"], [*_ONE_BLOCK * count, *_ENDING, "the end"], strict=False):
         if name != wanted:
             raise FormError(
@@ -123,18 +122,15 @@ def read_closed_context(text: str) -> ClosedContext:
 
 
 def _block(source: Source) -> tuple[str, ...]:
-    facts = [f"{_line(key, 'fact')}: {_line(value, 'fact')}" for key, value in source.facts.items()]
+    facts = [
+        _whole(f"{given_line(key, 'name of a fact')}: {given_line(value, key)}", key)
+        for key, value in source.facts.items()
+    ]
     if any(":" in key for key in source.facts):
         raise FormError(
             "The name of a fact has a colon in it.", "Use a plain word such as date, url or title."
         )
     return ("BEGININPUT", "BEGINCONTEXT", *facts, "ENDCONTEXT", _whole(source.text, "text"), "ENDINPUT")
-
-
-def _line(text: str, what: str) -> str:
-    if "\n" in text or "\r" in text:
-        raise FormError(f"A {what} of a source has more than one line: {text[:40]!r}.")
-    return _whole(text, what)
 
 
 def _whole(text: str, what: str) -> str:
@@ -143,10 +139,7 @@ def _whole(text: str, what: str) -> str:
         raise FormError(
             f"The {what} contains {marker}, which would end or begin a block.", "Write that word otherwise."
         )
-    stripped = text.strip()
-    if not stripped:
-        raise FormError(f"The {what} is empty.")
-    return stripped
+    return given(text, what)
 
 
 def _facts(lines: str) -> dict[str, str]:

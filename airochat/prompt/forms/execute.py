@@ -16,7 +16,7 @@ Tool = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a plan may do: calls of tools, and characters of an input, of one piece of evidence, and of the answer."""
+    """How much a plan may do: the calls, and the characters of an input, of a piece of evidence and of the answer."""
 
     steps: int = 32
     input_chars: int = 50_000

@@ -6,6 +6,7 @@ import re
 
 from airochat.prompt.forms.calculator import Number, evaluate
 from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given
 from airochat.prompt.forms.values import Value, checked, read_json
 
 MAX_SOLUTIONS = 32
@@ -18,9 +19,7 @@ def solve_with_mathjson(problem: str) -> str:
     >>> solve_with_mathjson("Two apples and three more?")
     'Create a MathJSON solution to the following: Two apples and three more?'
     """
-    if not problem.strip():
-        raise FormError("The problem is empty.")
-    return f"Create a MathJSON solution to the following: {problem.strip()}"
+    return f"Create a MathJSON solution to the following: {given(problem, 'problem')}"
 
 
 def read_mathjson(answer: str) -> tuple[Value, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given, given_line
 from airochat.prompt.forms.systems import staying
 from airochat.prompt.forms.values import checked
 
@@ -36,10 +36,10 @@ def get_to_know(
     Maya: Always.
     David: And now?
     """
-    _named(name, user_name)
-    head = f"A chat between {name} and {user_name}.\nDescription of {name}:\n{description.strip()}\n\n\n"
+    name, user_name = given_line(name, "name"), given_line(user_name, "name of the user")
+    head = f"A chat between {name} and {user_name}.\nDescription of {name}:\n{given(description, 'description')}\n\n\n"
     said = [f"{user_name}: {asked.strip()}\n{name}: {answer.strip()}\n" for asked, answer in turns]
-    return f"{head}{staying(name, stay)}\n\n{''.join(said)}{user_name}: {_asked(question)}\n"
+    return f"{head}{staying(name, stay)}\n\n{''.join(said)}{user_name}: {given(question, 'question')}\n"
 
 
 def perceive(question: str, *, name: str, description: str, user_name: str = "David") -> str:
@@ -51,9 +51,9 @@ def perceive(question: str, *, name: str, description: str, user_name: str = "Da
     A smith at her forge.
     David: Is it warm?
     """
-    _named(name, user_name)
-    head = f"A chat between {name} and {user_name}.\n{name}:\n{description.strip()}\n"
-    return f"{head}{user_name}: {_asked(question)}\n"
+    name, user_name = given_line(name, "name"), given_line(user_name, "name of the user")
+    head = f"A chat between {name} and {user_name}.\n{name}:\n{given(description, 'description')}\n"
+    return f"{head}{user_name}: {given(question, 'question')}\n"
 
 
 def said_by(answer: str, *, name: str, user_name: str = "David") -> str:
@@ -64,15 +64,3 @@ def said_by(answer: str, *, name: str, user_name: str = "David") -> str:
     """
     text = checked(answer, "answer")
     return f"\n{text}".split(f"\n{user_name}:")[0].strip().removeprefix(f"{name}:").strip()
-
-
-def _named(*names: str) -> None:
-    for name in names:
-        if not name.strip() or "\n" in name:
-            raise FormError(f"{name!r} is not a name.", "A name is one line that is not empty.")
-
-
-def _asked(question: str) -> str:
-    if not question.strip():
-        raise FormError("The question is empty.")
-    return question.strip()

@@ -5,12 +5,11 @@ Anchors, tags, aliases, directives and text over several lines are no part of it
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 
 from airochat.prompt.forms.errors import FormError
-from airochat.prompt.forms.values import MAX_DEPTH, MAX_DIGITS, Value, read_json
+from airochat.prompt.forms.values import MAX_DEPTH, MAX_DIGITS, Value, read_json, write_json
 
 _WORDS: Mapping[str, Value] = {"null": None, "~": None, "": None, "true": True, "false": False}
 _WHOLE = re.compile(rf"[-+]?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})")
@@ -106,14 +105,14 @@ def _has_key(content: str) -> bool:
 
 def _split_key(content: str) -> tuple[str, str]:
     """Return the key of a line and what follows its colon, without a comment."""
-    if content.startswith('"'):
+    quoted = content.startswith('"')
+    if quoted:
         value, rest = read_json(content, "key")
-        key, rest = str(value), rest.lstrip()
-        colon, rest = rest[:1], rest[1:]
+        key, colon, rest = str(value), rest.lstrip()[:1], rest.lstrip()[1:]
     else:
         key, colon, rest = content.partition(":")
         key = key.strip()
-    if colon != ":" or not key or _is_item(content) or (rest and rest[0] not in " \t"):
+    if colon != ":" or not (key or quoted) or _is_item(content) or (rest and rest[0] not in " \t"):
         raise FormError(
             f"A line of the YAML is not understood: {content[:60]!r}.", "It must look like key: value."
         )
@@ -157,12 +156,12 @@ def _json(text: str) -> Value:
 
 
 def _nothing_after(rest: str) -> None:
-    if rest.strip() and not _COMMENT.match(rest):
+    if rest.strip() and not re.match(r"[ \t]+#", rest):
         raise FormError(f"The YAML has text after a value: {rest.strip()[:60]!r}.")
 
 
 def _key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    return key if _PLAIN_KEY.fullmatch(key) else write_json(key)
 
 
 def _written(value: Value, indent: int) -> str:
@@ -170,16 +169,9 @@ def _written(value: Value, indent: int) -> str:
         return f"\n{write_yaml(value, indent + 2)}"
     if isinstance(value, list) and value:
         return f"\n{_items(value, indent + 2)}"
-    return f" {_flow(value)}\n"
+    return f" {write_json(value)}\n"
 
 
 def _items(values: Sequence[Value], indent: int) -> str:
     # What is nested in a list is written on one line, as JSON, which is YAML too.
-    return "".join(f"{' ' * indent}- {_flow(value)}\n" for value in values)
-
-
-def _flow(value: Value) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        raise FormError("A number that is not finite cannot be written.") from None
+    return "".join(f"{' ' * indent}- {write_json(value)}\n" for value in values)

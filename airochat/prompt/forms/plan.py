@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from airochat.checks import did_you_mean
 from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given, given_line
+from airochat.prompt.forms.sections import sections
 from airochat.prompt.forms.values import checked
 
 MAX_STEPS = 64
@@ -73,12 +75,10 @@ def plan_prompt(question: str, *, tools: Mapping[str, str]) -> str:
     >>> text.splitlines()[2:5]
     ['Here are the tools available to be called:', 'Google[input]: Searches.', 'LLM[input]: Answers questions.']
     """
-    if not question.strip():
-        raise FormError("The question is empty.")
     if not tools:
         raise FormError("A plan needs tools.", "Name at least one, and one that answers questions.")
     lines = [_tool_line(name, meaning) for name, meaning in tools.items()]
-    return _ASK.format(tools="\n".join(lines), question=question.strip())
+    return _ASK.format(tools="\n".join(lines), question=given(question, "question"))
 
 
 def read_plan(answer: str, *, tools: Iterable[str] = ()) -> Plan:
@@ -93,7 +93,7 @@ def read_plan(answer: str, *, tools: Iterable[str] = ()) -> Plan:
     steps: list[Step] = []
     known = list(tools)
     purpose = ending = ""
-    for head, body in _sections(checked(answer, "plan")):
+    for head, body in sections(_HEAD, checked(answer, "plan")):
         if head[1]:
             purpose = body
         elif head[4]:
@@ -136,12 +136,6 @@ def substitute(text: str, evidence: Mapping[int, str]) -> str:
     return _REFERENCE.sub(lambda match: evidence.get(int(match[1] or match[2]), match[0]), text)
 
 
-def _sections(text: str) -> list[tuple[re.Match[str], str]]:
-    heads = list(_HEAD.finditer(text))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    return [(head, text[head.end() : end].strip()) for head, end in zip(heads, ends, strict=True)]
-
-
 def _step(number: int, purpose: str, body: str, earlier: list[Step], tools: list[str]) -> Step:
     numbers = {step.number for step in earlier}
     where = f"Step :evidence{number}:"
@@ -175,6 +169,4 @@ def _look_back(text: str, numbers: set[int], where: str) -> None:
 def _tool_line(name: str, meaning: str) -> str:
     if not _TOOL.fullmatch(name):
         raise FormError(f"{name!r} is not the name of a tool.", "Use letters, digits, - and _.")
-    if "\n" in meaning:
-        raise FormError(f"What the tool {name} does is told in more than one line.")
-    return f"{name}[input]: {meaning.strip()}"
+    return f"{name}[input]: {given_line(meaning, f'description of the tool {name}')}"

@@ -69,7 +69,7 @@ def find(name: str) -> Form:
     return FORMS[name]
 
 
-def build(name: str, text: str = "", **options: object) -> str:
+def build(name: str, text: str = "", /, **options: object) -> str:
     """Return the text of a form; its `Form.place` tells where it goes.
 
     ``options`` are the keyword arguments of the form's own function. `FormError` tells what is missing or unknown.

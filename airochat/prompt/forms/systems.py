@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given, given_line
 
 TRIVIA = "You are a world class trivia AI - provide accurate, succinct responses."
 """With this as its system text, a model answers questions in a few words."""
@@ -35,9 +36,7 @@ def awareness(fact: str, *, more: str = "") -> str:
     >>> awareness(todays_date(date(2023, 8, 4)), more="It rained in Ohio.")
     'A chat. The current date is August 4, 2023.\nIt rained in Ohio.'
     """
-    if not fact.strip():
-        raise FormError("The fact is empty.", "Tell a date, a place or another fact.")
-    return f"A chat. {fact.strip()}" + (f"\n{more.strip()}" if more.strip() else "")
+    return f"A chat. {given(fact, 'fact')}" + (f"\n{more.strip()}" if more.strip() else "")
 
 
 def todays_date(day: date) -> str:
@@ -55,7 +54,7 @@ def place(name: str) -> str:
     >>> place("Sandusky, Ohio")
     'The current location is Sandusky, Ohio.'
     """
-    return f"The current location is {name.strip()}."
+    return f"The current location is {given_line(name, 'place')}."
 
 
 def role(description: str, *, name: str, stay: str = "") -> str:
@@ -66,12 +65,9 @@ def role(description: str, *, name: str, stay: str = "") -> str:
     >>> role("Dolly is extremely rude.", name="Dolly", stay="Never be kind.")
     'You are to take on the role of: Dolly\nDolly is extremely rude.\nNever be kind.'
     """
-    texts = {"name": name.strip(), "description": description.strip()}
-    for what, text in texts.items():
-        if not text:
-            raise FormError(f"The {what} of the role is empty.")
-    return "\n".join(
-        (f"You are to take on the role of: {texts['name']}", texts["description"], staying(name, stay))
+    name = given_line(name, "name")
+    return (
+        f"You are to take on the role of: {name}\n{given(description, 'description')}\n{staying(name, stay)}"
     )
 
 

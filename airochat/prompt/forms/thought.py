@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given
+from airochat.prompt.forms.sections import sections
 from airochat.prompt.forms.values import checked
 
 _ASK = (
@@ -52,7 +54,7 @@ def rank_solutions(question: str) -> str:
     >>> rank_solutions("How many sisters has Jackie?")[:79]
     'How many sisters has Jackie?  Give several possible answers to the question, en'
     """
-    return f"{_asked(question)}  {_ASK}"
+    return f"{given(question, 'question')}  {_ASK}"
 
 
 def reason(question: str) -> str:
@@ -61,7 +63,7 @@ def reason(question: str) -> str:
     >>> reason("What is 12 times 12?")
     'What is 12 times 12? Reason step-by-step.'
     """
-    return f"{_asked(question)} Reason step-by-step."
+    return f"{given(question, 'question')} Reason step-by-step."
 
 
 def read_thought(answer: str) -> Thought:
@@ -76,33 +78,19 @@ def read_thought(answer: str) -> Thought:
     solutions: list[Solution] = []
     ranking: tuple[Ranking, ...] = ()
     best = ""
-    for head, body in _sections(checked(answer, "chain of thought")):
+    for head, body in sections(_HEAD, checked(answer, "chain of thought")):
         number, final, ranked, chosen = head.groups()
         if number:
             solutions.append(Solution(int(number), body, ""))
         elif final and solutions:
             solutions[-1] = Solution(solutions[-1].number, solutions[-1].reasoning, body)
         elif ranked:
-            ranking = _ranking(body)
+            ranking = tuple(Ranking(int(line[2]), why) for line, why in sections(_RANKED, body))
         elif chosen:
             best = body
     if not solutions:
         raise FormError("The answer has no solutions.", "A chain of thought has lines such as Solution 1:")
     return Thought(tuple(solutions), ranking, best or _first(solutions, ranking))
-
-
-def _sections(text: str) -> list[tuple[re.Match[str], str]]:
-    heads = list(_HEAD.finditer(text))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    return [(head, text[head.end() : end].strip()) for head, end in zip(heads, ends, strict=True)]
-
-
-def _ranking(body: str) -> tuple[Ranking, ...]:
-    lines = list(_RANKED.finditer(body))
-    ends = [line.start() for line in lines[1:]] + [len(body)]
-    return tuple(
-        Ranking(int(line[2]), body[line.end() : end].strip()) for line, end in zip(lines, ends, strict=True)
-    )
 
 
 def _first(solutions: list[Solution], ranking: tuple[Ranking, ...]) -> str:
@@ -113,9 +101,3 @@ def _first(solutions: list[Solution], ranking: tuple[Ranking, ...]) -> str:
             "The answer ends before its best answer.", "Raise the limit of tokens and generate again."
         )
     return best
-
-
-def _asked(question: str) -> str:
-    if not question.strip():
-        raise FormError("The question is empty.")
-    return question.strip()

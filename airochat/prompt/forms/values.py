@@ -44,6 +44,14 @@ def read_json(text: str, what: str) -> tuple[Value, str]:
     return cast(Value, value), text[end:]
 
 
+def write_json(value: Value, indent: int | None = None) -> str:
+    """Return a value as JSON; `FormError` if a number in it is not finite."""
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise FormError("A number that is not finite cannot be written.") from None
+
+
 def _depth(text: str) -> int:
     """Return how deep the first value nests, so that deep ones never reach a recursive reader."""
     depth = deepest = 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from airochat.templates.names import VERSIONS, read_name
 
+_SPELLING = re.compile(r"[\w.-]{1,16}")
 _ORDER = ("gpt-3.5", *VERSIONS)
 
 
@@ -17,7 +20,7 @@ def rank(version: str) -> int | None:
     >>> rank("9.9") is None
     True
     """
-    found = read_name(f"airoboros-{version.strip()}")
+    found = read_name(f"airoboros-{version.strip()}") if _SPELLING.fullmatch(version.strip()) else None
     # A name that says nothing of a version is read as gpt-3.5, the time before versions had numbers.
     if not found or (found.version == "gpt-3.5" and "3.5" not in version):
         return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from airochat.prompt.forms.errors import FormError
+from airochat.prompt.forms.given import given, given_words
 from airochat.prompt.forms.values import checked
 
 TRAINED_WORDS = 4000
 """About the longest text that the models were trained to write at once."""
 
-_FENCED = re.compile(r"^```[^\n`]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"^```[^\n`]*\n", re.MULTILINE)
+_CLOSING = re.compile(r"^```[ \t]*$", re.MULTILINE)
 
 
 def plain_format(task: str) -> str:
@@ -19,18 +20,23 @@ def plain_format(task: str) -> str:
     >>> plain_format("Write a websocket server in python.")
     'Write a websocket server in python. PLAINFORMAT'
     """
-    return f"{_given(_given(task, 'task').removesuffix('PLAINFORMAT'), 'task')} PLAINFORMAT"
+    return f"{given(given(task, 'task').removesuffix('PLAINFORMAT'), 'task')} PLAINFORMAT"
 
 
 def code_in(answer: str) -> str:
-    r"""Return the code of an answer to `plain_format`; if there is a fenced block against the training, the first.
+    r"""Return the code of an answer to `plain_format`.
+
+    Training had code alone. If there is a fenced block after at most one line of words, it is taken for the code.
 
     >>> code_in("Here it is:\n```python\nprint(1)\n```\nEnjoy.")
     'print(1)\n'
     """
     text = checked(answer, "answer")
-    fenced = _FENCED.search(text)
-    return fenced[1] if fenced else text
+    start = _OPENING.search(text)
+    end = _CLOSING.search(text, start.end()) if start else None
+    if not start or not end or "\n" in text[: start.start()].strip():
+        return text
+    return text[start.end() : end.start()]
 
 
 def edit(text: str) -> str:
@@ -39,7 +45,7 @@ def edit(text: str) -> str:
     >>> edit("She go home.")
     'Rewrite the following text to improve/correct it.\n\nText: She go home.'
     """
-    return f"Rewrite the following text to improve/correct it.\n\nText: {_given(text, 'text')}"
+    return f"Rewrite the following text to improve/correct it.\n\nText: {given(text, 'text')}"
 
 
 def long_writing(requirements: str, *, words: int = TRAINED_WORDS) -> str:
@@ -48,9 +54,8 @@ def long_writing(requirements: str, *, words: int = TRAINED_WORDS) -> str:
     >>> long_writing("Write the opening chapter of a novel.", words=1500)
     'Write the opening chapter of a novel.\n\nYour response should be approximately 1500 words.'
     """
-    if words < 1:
-        raise FormError(f"A text of {words} words cannot be asked for.", "Ask for one word or more.")
-    return f"{_given(requirements, 'list of requirements')}\n\nYour response should be approximately {words} words."
+    ending = f"Your response should be approximately {given_words(words)} words."
+    return f"{given(requirements, 'list of requirements')}\n\n{ending}"
 
 
 def count_words(text: str) -> int:
@@ -68,11 +73,4 @@ def journey(setting: str) -> str:
     >>> journey("A lighthouse in a storm.")
     'A lighthouse in a storm.\n\nTake me through this journey'
     """
-    return f"{_given(setting, 'setting')}\n\nTake me through this journey"
-
-
-def _given(text: str, what: str) -> str:
-    stripped = text.strip()
-    if not stripped:
-        raise FormError(f"The {what} is empty.")
-    return stripped
+    return f"{given(setting, 'setting')}\n\nTake me through this journey"
