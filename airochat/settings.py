@@ -159,7 +159,7 @@ class Settings:
     @classmethod
     def load(cls, path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
         """Read the settings file, if there is one, then apply ``AIROCHAT_MODEL`` and ``overrides``."""
-        settings = cls().replace(read_file(path)) if path.exists() else cls()
+        settings = cls().replace(read_file(path))
         if os.environ.get("AIROCHAT_MODEL"):
             settings = settings.replace({"model": os.environ["AIROCHAT_MODEL"]})
         return settings.replace(overrides or {})
@@ -172,11 +172,13 @@ def setting_names() -> list[str]:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Parse a settings file; `SettingsError` names the file and the line."""
+    """Parse a settings file, empty if there is none; `SettingsError` names the file and the line."""
     import tomli
 
     try:
         return tomli.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"The settings file {path} cannot be read: {error}.", "Correct that line."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -86,10 +87,7 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and exit with its code."""
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                # A terminal that is not UTF-8 gets question marks instead of a UnicodeEncodeError.
-                stream.reconfigure(errors="replace")
+        _prepare_streams()
         return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -110,6 +108,17 @@ class LazyGroup(click.Group):
                 traceback.print_exception(error)
             kind = Misused if isinstance(error, UsageError) else Reported
             raise kind(_explained(error)) from None
+
+
+def _prepare_streams() -> None:
+    """Make the standard streams usable whatever the caller did with them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # Python gives None for a stream that was closed before the start.
+        stream: Any = getattr(sys, name) or open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+        if mode == "w" and hasattr(stream, "reconfigure"):
+            # A terminal that is not UTF-8 gets question marks instead of a UnicodeEncodeError.
+            stream.reconfigure(errors="replace")
+        setattr(sys, name, stream)
 
 
 def _is_broken_pipe(error: Exception) -> bool:

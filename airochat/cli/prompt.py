@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airochat.backends.base import ModelInfo
     from airochat.prompt import PromptPlan, Tokenizer
     from airochat.settings import Settings
-    from airochat.templates import Choice
+    from airochat.templates import Choice, Goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,32 @@ class _Target:
     tokenizer: Tokenizer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is said, and what the model is to write then."""
+
+    text: str = ""
+    prefill: str = ""
+    history: str | None = None
+    goal: Goal = "reply"
+
+
 @click.command()
-@click.argument("text")
+@click.argument("text", default="")
 @click.option("--model", metavar="M", help="Load this model: a path, a known name, or demo.")
 @click.option("--model-name", metavar="NAME", help="Choose the template by a model's name; none is loaded.")
 @click.option("--template", metavar="T", help="The prompt template, instead of the model's.")
 @click.option("--system", metavar="S", help="The system prompt.")
 @click.option("--card", metavar="C", help="A character card.")
 @click.option("--user", metavar="NAME", help="The name of who speaks.")
-@click.option("--history", metavar="FILE.json", help="Messages that came before, a list of role and text.")
+@click.option("--history", metavar="FILE.json", help="Messages that came before, a list of role and content.")
+@click.option("--prefill", metavar="TEXT", help="Words that the reply shall start with.")
+@click.option(
+    "--continue", "goes_on", is_flag=True, help="Leave the last message of the history open; no TEXT."
+)
+@click.option(
+    "--impersonate", is_flag=True, help="Let the model write what the user says next; TEXT may begin it."
+)
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "tokens"]), default="text", show_default=True
 )
@@ -54,6 +71,9 @@ def prompt(
     card: str | None,
     user: str | None,
     history: str | None,
+    prefill: str | None,
+    goes_on: bool,
+    impersonate: bool,
     form: str,
 ) -> None:
     """Print the exact prompt that a model would get for TEXT, which may be - for standard input.
@@ -63,17 +83,35 @@ def prompt(
     """
     if model and model_name:
         raise click.UsageError("Give only one of --model and --model-name.", ctx)
-    text = read_text(text)
+    wanted = _wanted(ctx, text, prefill or "", history, goes_on, impersonate)
     settings = load_settings(ctx, model=model, system=system, user_name=user)
     loads = bool(model) or not (model_name or template)
     if form == "tokens" and not loads:
         raise UsageError("Token ids need a model.", "Give one with --model.")
     opened = _loaded(ctx, settings, template) if loads else _named(ctx, model_name or "", template)
     with opened as target:
-        plan = _plan(settings, target, text, card, history)
+        plan = _plan(settings, target, wanted, card)
         _show(plan, target, form)
     for warning in plan.warnings:
         report(warning)
+
+
+def _wanted(
+    ctx: click.Context, text: str, prefill: str, history: str | None, goes_on: bool, impersonate: bool
+) -> _Wanted:
+    if goes_on and impersonate:
+        raise click.UsageError("Give only one of --continue and --impersonate.", ctx)
+    if goes_on:
+        if text or prefill or not history:
+            raise click.UsageError("--continue needs --history, and no TEXT and --prefill.", ctx)
+        return _Wanted(history=history, goal="continue")
+    if impersonate:
+        if text and prefill:
+            raise click.UsageError("With --impersonate give only one of TEXT and --prefill.", ctx)
+        return _Wanted(prefill=read_text(text) if text else prefill, history=history, goal="user")
+    if not text:
+        raise click.UsageError("Missing argument 'TEXT'.", ctx)
+    return _Wanted(read_text(text), prefill, history)
 
 
 @contextmanager
@@ -107,17 +145,14 @@ def _loaded(ctx: click.Context, settings: Settings, template: str | None) -> Ite
 
 
 def _choose(ctx: click.Context, name: str, template: str | None, info: ModelInfo | None) -> Choice:
-    from airochat.templates import Choice, Templates, detect
+    from airochat.templates import Templates, choose
 
     known = Templates(open_home(ctx).folder("templates"))
-    if template:
-        return Choice(known.get(template), "certain", ("chosen by you",))
-    return detect(name, info.metadata if info else None, info.vocabulary if info else None, known)
+    metadata, vocabulary = (info.metadata, info.vocabulary) if info else (None, None)
+    return choose(template or "", name, metadata, vocabulary, known)
 
 
-def _plan(
-    settings: Settings, target: _Target, text: str, card: str | None, history: str | None
-) -> PromptPlan:
+def _plan(settings: Settings, target: _Target, wanted: _Wanted, card: str | None) -> PromptPlan:
     from airochat.characters import read_card
     from airochat.cli.history import read_history
     from airochat.conversation import Message
@@ -125,17 +160,22 @@ def _plan(
 
     character = read_card(user_path(card)) if card else None
     template, info = target.choice.template, target.info
-    before = read_history(history, settings.user_name, character.name if character else "Assistant")
-    said = Message("new", before[-1].id if before else None, "user", settings.user_name, text)
+    messages = read_history(wanted.history, settings.user_name, character.name if character else "Assistant")
+    if wanted.text:
+        parent = messages[-1].id if messages else None
+        messages.append(Message("new", parent, "user", settings.user_name, wanted.text))
     n_ctx = info.n_ctx if info else 0
     return assemble(
         card_blocks(character, None, settings.user_name, settings.system or template.default_system),
-        [*before, said],
+        messages,
         template,
         tokenizer=target.tokenizer,
         n_ctx=n_ctx,
         reserve=min(settings.sampling.max_tokens, n_ctx // 2),
         default_system=settings.system,
+        goal=wanted.goal,
+        prefill=wanted.prefill,
+        speakers=[settings.user_name] if character and wanted.goal == "reply" else [],
     )
 
 

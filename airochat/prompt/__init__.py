@@ -3,7 +3,7 @@
 from airochat.prompt.assembly import assemble, speaker_stops
 from airochat.prompt.blocks import Block, BlockReport, PromptPlan
 from airochat.prompt.characters import card_blocks, greetings
-from airochat.prompt.describe import plan_json, token_table, visible_text
+from airochat.prompt.describe import mark_spaces, plan_json, token_table, visible_text
 from airochat.prompt.macros import expand
 from airochat.prompt.tokens import Tokenizer
 from airochat.prompt.wire import wire_text
@@ -17,6 +17,7 @@ __all__ = [
     "card_blocks",
     "expand",
     "greetings",
+    "mark_spaces",
     "plan_json",
     "speaker_stops",
     "token_table",

@@ -35,7 +35,12 @@ def plan_json(
 
 def visible_text(plan: PromptPlan) -> str:
     """Return the prompt for a screen: spaces at line ends marked, nothing in it that could steer a terminal."""
-    return re.sub(r" +$", lambda spaces: TRAILING * len(spaces[0]), clean(plan.text), flags=re.MULTILINE)
+    return mark_spaces(clean(plan.text))
+
+
+def mark_spaces(text: str) -> str:
+    """Return a text with `TRAILING` for every space at the end of a line."""
+    return re.sub(r" +$", lambda spaces: TRAILING * len(spaces[0]), text, flags=re.MULTILINE)
 
 
 def token_table(plan: PromptPlan, tokenizer: Tokenizer) -> str:

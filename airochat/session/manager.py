@@ -74,10 +74,13 @@ class SessionManager:
         self.model.start()
 
     def use_model(self, ref: str, remember: bool = False) -> None:
-        """Exchange the model and begin loading; ``remember`` makes it the default for the next start, too."""
+        """Exchange the model and begin loading; ``remember`` makes it the default for the next start, too.
+
+        A name that means nothing is a `ModelError`, and the old model stays.
+        """
+        self.model.use(ref)
         if remember:
             self.remember(model=ref)
-        self.model.use(ref)
 
     @property
     def model_state(self) -> ModelEvent | None:

@@ -55,9 +55,13 @@ class CurrentModel:
         backend.load(lambda event: self._on_load(backend, event))
 
     def use(self, ref: str) -> None:
-        """Exchange the model: close the old one's backend and begin loading the new one."""
+        """Exchange the model: close the old one's backend and begin loading the new one.
+
+        A name that means nothing is a `ModelError`, and the old model stays.
+        """
+        backend = create_backend(ref, self._settings, self._home)
         with self._lock:
-            old, self._backend = self._backend, None
+            old, self._backend = self._backend, backend
             self.ref, self._started, self.state = ref, False, None
         if old is not None:
             old.close()

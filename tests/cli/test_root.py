@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from airochat import __version__
 from airochat.cli import COMMANDS, root
 from airochat.cli.lazy import LazyGroup
 from airochat.errors import AirochatError, StoreError, UsageError
+from tests.cli.conftest import START
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli, Program
@@ -103,6 +105,25 @@ def test_without_a_terminal_the_chat_does_not_open(program: Program) -> None:
     assert done.returncode == 2
     assert b"airochat say" in done.stderr
     assert done.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("say - --model scripted <&-", 2),
+        ("<&-", 2),
+        ("say Hello --model scripted >&-", 0),
+        ("themes list --json >&-", 0),
+        ("say '' 2>&-", 2),
+        ("repl --model scripted <&-", 0),
+    ],
+)
+def test_a_stream_that_is_closed_counts_as_empty(line: str, code: int) -> None:
+    done = subprocess.run(
+        f"{shlex.join(START)} {line}", shell=True, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == code
+    assert "went wrong" not in done.stderr
 
 
 def test_a_broken_settings_file_is_named(program: Program, home: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import airochat
 from airochat.backends.scripted import ScriptedBackend
 from airochat.characters import Card
-from airochat.errors import AirochatError, SettingsError, StoreError, TemplateError, UsageError
+from airochat.errors import AirochatError, ModelError, SettingsError, StoreError, TemplateError, UsageError
 from airochat.session import Session, SessionManager
 from airochat.session.events import (
     ModelReady,
@@ -342,3 +342,10 @@ def test_a_card_made_by_hand_is_kept(tmp_path: Path) -> None:
         assert manager.new(card=card).reply_name == "Mira"
     with airochat.open(tmp_path, ScriptedBackend()) as manager:
         assert manager.load("Mira").card == card
+
+
+def test_a_wrong_model_name_leaves_the_old_model(desk: Desk) -> None:
+    with pytest.raises(ModelError, match="nowhere"):
+        desk.manager.use_model("nowhere", remember=True)
+    assert desk.say("Hello") == "one"
+    assert not desk.manager.home.settings.exists()

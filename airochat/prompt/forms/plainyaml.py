@@ -12,6 +12,7 @@ from airochat.prompt.forms.errors import FormError
 from airochat.prompt.forms.values import MAX_DEPTH, MAX_DIGITS, Value, read_json, write_json
 
 _WORDS: Mapping[str, Value] = {"null": None, "~": None, "": None, "true": True, "false": False}
+_NO_TEXT = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 _WHOLE = re.compile(rf"[-+]?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})")
 _REAL = re.compile(
     r"[-+]?(?:[0-9]{1,300}\.[0-9]{0,300}|\.[0-9]{1,300}|[0-9]{1,300}(?=[eE]))(?:[eE][-+]?[0-9]{1,3})?"
@@ -161,7 +162,8 @@ def _nothing_after(rest: str) -> None:
 
 
 def _key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) else write_json(key)
+    plain = _PLAIN_KEY.fullmatch(key) and key.lower() not in _NO_TEXT
+    return key if plain else write_json(key)
 
 
 def _written(value: Value, indent: int) -> str:

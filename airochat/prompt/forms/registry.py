@@ -13,7 +13,10 @@ from airochat.prompt.forms.errors import FormError
 from airochat.prompt.forms.versions import rank
 
 Place = Literal["user", "system", "text"]
-"""Where a built text goes: a user's turn, the system text, or a text without roles that the model goes on with."""
+"""Where a built text goes: a user's turn, the system text, or a text without roles that the model goes on with.
+
+The last is the beginning of a reply in the template ``story`` without turns, which adds nothing to it.
+"""
 
 _SOMETIMES_DEAF = "2.1"
 """Its training left out the system texts by mistake, as its author found."""

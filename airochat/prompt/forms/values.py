@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TypeAlias, cast
 
 from airochat.prompt.forms.errors import FormError
@@ -15,6 +16,9 @@ MAX_DEPTH = 32
 """How deep lists and mappings may nest."""
 MAX_DIGITS = 300
 """The longest whole number, in digits; what a float can hold, too."""
+
+# Control codes and line breaks that JSON leaves as they are and YAML does not.
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 def checked(answer: str, what: str) -> str:
@@ -45,11 +49,12 @@ def read_json(text: str, what: str) -> tuple[Value, str]:
 
 
 def write_json(value: Value, indent: int | None = None) -> str:
-    """Return a value as JSON; `FormError` if a number in it is not finite."""
+    """Return a value as JSON that is YAML too; `FormError` if a number in it is not finite."""
     try:
-        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     except ValueError:
         raise FormError("A number that is not finite cannot be written.") from None
+    return _BREAKS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _depth(text: str) -> int:

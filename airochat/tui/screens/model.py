@@ -12,8 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from airochat.errors import AirochatError, ModelError
-from airochat.session.events import ModelFailed
+from airochat.errors import AirochatError
 from airochat.text import clean
 from airochat.tui.screens.dialog import Dialog
 
@@ -99,11 +98,7 @@ class ModelScreen(Dialog[None]):
 
 def choose_model(manager: SessionManager, ref: str) -> None:
     """Exchange the model, and remember it unless its name is wrong, which is a `ModelError`; may block."""
-    manager.use_model(ref)
-    state = manager.model_state
-    if isinstance(state, ModelFailed):
-        raise ModelError(state.message, state.hint)
-    manager.remember(model=ref)
+    manager.use_model(ref, remember=True)
 
 
 def _row(name: str) -> Content:

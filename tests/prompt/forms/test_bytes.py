@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from airochat.conversation import Role
 from airochat.prompt.forms import (
     FORMS,
     FormError,
@@ -16,6 +17,7 @@ from airochat.prompt.forms import (
     place,
     todays_date,
 )
+from airochat.templates import ChatTurn, Part, Templates
 
 STORY = "In a shocking turn of events, blueberries are now green, but will be sticking with the same name."
 
@@ -262,3 +264,29 @@ def test_what_cannot_be_built(name: str, text: str, options: dict[str, object], 
 def test_an_empty_text_is_an_error(name: str) -> None:
     with pytest.raises(FormError, match="is empty"):
         build(name, " \n", **ROWS[name][1])
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "wanted"),
+    [
+        (
+            "airoboros-2",
+            "code",
+            "<s>A chat.\nUSER: Write a websocket server in python. PLAINFORMAT\nASSISTANT: ",
+        ),
+        ("airoboros-2", "trivia", f"<s>{ROWS['trivia'][2]}\nUSER: Who?\nASSISTANT: "),
+        ("airoboros-3", "awareness", f"<s>[INST] <<SYS>>\n{ROWS['awareness'][2]}\n<</SYS>>\n\nWho? [/INST]"),
+        ("story", "meet", MEET),
+    ],
+)
+def test_forms_in_their_place_of_the_prompt(template: str, name: str, wanted: str) -> None:
+    text = build(name, ROWS[name][0], **ROWS[name][1])
+    form = FORMS[name]
+    said: dict[str, list[tuple[Role, str]]] = {
+        "user": [("user", text)],
+        "system": [("system", text), ("user", "Who?")],
+        "text": [],
+    }
+    turns = [ChatTurn(role, (Part(words, "test"),)) for role, words in said[form.place]]
+    prefill = text if form.place == "text" else ""
+    assert "".join(part.text for part in Templates().get(template).render(turns, prefill=prefill)) == wanted
