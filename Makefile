@@ -36,7 +36,7 @@ lint: setup  ## formatting, lint, types, import contracts
 	@echo "airochat: types …"
 	@$(BIN)/mypy
 	@echo "airochat: import contracts …"
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 format: setup  ## format, and fix what can be fixed
 	@$(BIN)/ruff format .

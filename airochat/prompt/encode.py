@@ -66,7 +66,7 @@ def prepare(segments: Sequence[Segment], vocabulary: Vocabulary) -> tuple[list[S
             no_bos = True
         else:
             lacking.append(segment.text)
-            fitted.append(dataclasses.replace(segment, special=None))
+            fitted.append(dataclasses.replace(segment, special=None, cuts=(0, len(segment.text))))
     warnings = [
         f"This model has no control token {text!r}; it is sent as plain text."
         for text in dict.fromkeys(lacking)

@@ -306,7 +306,8 @@ def test_the_budget_is_never_exceeded(blocks: list[Block], texts: list[str], nam
     except PromptError:
         return
     assert found.tokens is not None and len(found.tokens) <= n_ctx - 100
-    assert found.tokens.count(1) <= 1
+    assert found.tokens.count(1) == sum(part.special == "bos" for part in found.segments)
+    assert 1 not in found.tokens[1:2]
     shown = rows(found)
     assert shown[f"message:{len(texts) - 1}"]
     assert sum(part.source.startswith("message:") for part in found.segments) >= 1

@@ -65,7 +65,6 @@ def test_one_round_trip() -> None:
         ([], Vocabulary(bos=1, add_bos=False, specials={"<s>": 1}), []),
         (["bos"], Vocabulary(bos=1, add_bos=True, specials={"<s>": 1}), ["bos"]),
         (["bos"], Vocabulary(bos=1, add_bos=False, specials={"<s>": 1}), ["bos"]),
-        (["bos"], Vocabulary(bos=None, add_bos=True), []),
         (["<s>"], Vocabulary(bos=1, add_bos=True, specials={"<s>": 1}), ["<s>"]),
         (["<s>", "<s>"], Vocabulary(bos=1, add_bos=False, specials={"<s>": 1}), ["<s>"]),
         (["bos", "<s>"], Vocabulary(bos=1, add_bos=True, specials={"<s>": 1}), ["<s>"]),
@@ -77,6 +76,21 @@ def test_exactly_one_bos(specials: list[str], vocabulary: Vocabulary, wanted: li
     assert [segment.special for segment in segments if segment.special] == wanted
     assert segments[-1].text == "hi"
     assert not warnings
+
+
+def test_a_vocabulary_without_bos_is_told() -> None:
+    segments, warnings = prepare([Segment("<s>", "bos"), Segment("hi")], Vocabulary(add_bos=True))
+    assert [segment.text for segment in segments] == ["hi"]
+    assert warnings == ("This model has no BOS token, so that the prompt begins without one.",)
+
+
+def test_cuts_are_tokenised_apart() -> None:
+    tokenizer = LittleSpm()
+    whole = encode([Segment("a\n\nUSER: hi")], tokenizer)
+    cut = encode([Segment("a\n\nUSER: hi", cuts=(2, 0, 11))], tokenizer)
+    assert tokenizer.pieces(whole.tokens) == [b" a", b"\n\n", b"USER", b":", b" hi"]
+    assert tokenizer.pieces(cut.tokens) == [b" a", b"\n", b"\n", b"USER", b":", b" hi"]
+    assert len(cut.sources) == len(cut.tokens)
 
 
 def test_control_tokens_are_spelled_as_the_model_spells_them() -> None:

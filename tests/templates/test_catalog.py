@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airochat.errors import TemplateError
-from airochat.templates import Templates, parse_family
+from airochat.templates import Segment, Templates, parse_family
+from airochat.templates.template import Marks
+from airochat.templates.write import family_toml
 
 SHIPPED = (
     "airoboros-1",
@@ -79,6 +84,25 @@ def test_a_good_file_is_read() -> None:
         ("[reply]", "[replies]", "has no 'reply'", "'replies'"),
         ("[system]", "spelling = { boss = 1 }\n[system]", "unknown key 'spelling.boss'", "'bos'"),
         ("[system]", "[system", "is not valid TOML", ""),
+        ("[system]", 'turns = "never"\n[system]', "'any' or 'alternate'", ""),
+        ("[system]", "models = [3]\n[system]", "models = [3] is not a list", ""),
+        ("[system]", "variants = 3\n[system]", "variants = 3 is not a table", ""),
+        ("[system]", "variants.x = 3\n[system]", "variants.x = 3 is not a table", ""),
+        ("[system]", "[variants.x]\n[system]", "has no 'variants.x.why'", "Add it"),
+        ("[system]", "[variants.X]\n[system]", "a variant 'X'", "small letters"),
+        ("[system]", '[variants.x]\nwhy = ""\nsizes = [true]\n[system]', "variants.x.sizes = [True]", ""),
+        (
+            "[system]",
+            '[variants.x]\nwhy = ""\nreply.befor = []\n[system]',
+            "(variant x) has an unknown key 'reply.befor'",
+            "'before'",
+        ),
+        (
+            "[system]",
+            '[variants.x]\nwhy = ""\nreply = 1\n[system]',
+            "(variant x): reply = 1 is not a table",
+            "",
+        ),
     ],
 )
 def test_a_broken_file_names_the_file_and_the_key(old: str, new: str, says: str, hint: str) -> None:
@@ -117,3 +141,40 @@ def test_an_unknown_name_gets_the_closest(tmp_path: Path) -> None:
         Templates(tmp_path / "missing").get("airobors-2.1")
     assert "'airobors-2.1'" in caught.value.message
     assert caught.value.hint == "Did you mean 'airoboros-2.1'?"
+
+
+def test_variants_change_what_they_name_and_combine() -> None:
+    templates = Templates()
+    plain = templates.get("airoboros-1.4")
+    both = templates.get("airoboros-1.4:no-space+no-clause")
+    assert [one.name for one in plain.variants] == ["no-clause", "no-space"]
+    assert both.name == "airoboros-1.4:no-clause+no-space"
+    assert both.default_system != plain.default_system and both.reply[0].text == "ASSISTANT:"
+    assert (both.user, both.stop) == (plain.user, plain.stop)
+    assert "FastChat" in both.why and "no-clause, no-space" in both.title
+    for name, hint in (("airoboros-1.4:no-claus", "'no-clause'"), ("airoboros-1.4:", ""), ("chatml:x", "")):
+        with pytest.raises(TemplateError, match="has no variant") as caught:
+            templates.get(name)
+        assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_template_that_is_written_reads_the_same(name: str) -> None:
+    family = dataclasses.replace(Templates().get(name), variants=())
+    assert parse_family(name, family_toml(family), "again.toml") == family
+
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(any_text, any_text.filter(lambda text: text not in ("bos", "eos", "eot")), any_text)
+def test_any_text_survives_in_a_template_file(title: str, mark: str, stop: str) -> None:
+    family = dataclasses.replace(
+        Templates().get("chatml"),
+        title=title,
+        user=Marks((Segment(mark),), (Segment(mark, mark),)),
+        stop=(stop,),
+        variants=(),
+    )
+    again = parse_family("chatml", family_toml(family), "again.toml")
+    assert (again.title, again.stop, again.user) == (title, (stop,), family.user)

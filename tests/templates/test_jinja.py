@@ -207,3 +207,52 @@ def test_the_reason_is_told_in_one_clean_line() -> None:
     with pytest.raises(TemplateError) as caught:
         template("{{ raise_exception('no\x1b[2J\nway.') }}")
     assert caught.value.message == "The model's own template cannot be used: no way."
+
+
+@pytest.mark.parametrize(
+    ("source", "ends"),
+    [
+        (CHATML, "<|im_start|>assistant\nA1"),
+        (BRACKETS, "[INST] hi [/INST] A1"),
+        (NO_SYSTEM, "assistant: A1"),
+    ],
+)
+def test_the_last_reply_is_left_open(source: str, ends: str) -> None:
+    said = turns(("user", "hi"), ("assistant", "A1"))
+    assert text(template(source).render(said, goal="continue")).endswith(ends)
+    kept = ChatTurn("assistant", (Part(" A1", "message:1"),), tokens=(41,))
+    segments = template(BRACKETS).render([said[0], kept], goal="continue")
+    assert segments[-1].tokens == (41,)
+    with pytest.raises(TemplateError, match="no message to continue"):
+        template(source).render([], goal="continue")
+
+
+@pytest.mark.parametrize(
+    ("source", "bare", "begun"),
+    [
+        (CHATML, "<|im_end|>\n<|im_start|>user\n", "<|im_end|>\n<|im_start|>user\nNo"),
+        (BRACKETS, " A1 </s><s>[INST]", " A1 </s><s>[INST] No"),
+        (NO_SYSTEM, "assistant: A1\n\nuser:", "assistant: A1\n\nuser: No"),
+    ],
+)
+def test_speaking_for_the_user(source: str, bare: str, begun: str) -> None:
+    said = turns(("user", "hi"), ("assistant", "A1"))
+    assert text(template(source).render(said, goal="user")).endswith(bare)
+    assert text(template(source).render(said, goal="user", prefill="No")).endswith(begun)
+    assert text(template(BRACKETS).render(turns(("user", "hi")), goal="user")).endswith("[INST] hi\n\n")
+
+
+def test_a_prefill_stands_where_a_reply_does() -> None:
+    assert text(template(BRACKETS).render(turns(("user", "hi")), prefill="Once")).endswith("[/INST] Once")
+    assert text(template(NO_SYSTEM).render(turns(("user", "hi")), prefill="Once")).endswith("assistant: Once")
+
+
+def test_what_ends_the_users_words() -> None:
+    assert template(BRACKETS).user_stop == (" [/INST]",)
+    assert template(NO_SYSTEM).user_stop == ("\n\nassistant:",)
+    assert template(CHATML).user_stop == ()
+
+
+def test_a_reply_after_a_reply_where_the_template_refuses_that() -> None:
+    said = turns(("user", "hi"), ("assistant", "A1"), ("assistant", "A2"))
+    assert text(template(BRACKETS).render(said)).endswith(" A1\n\nA2 </s><s>[INST] Continue. [/INST]")

@@ -176,7 +176,7 @@ def _quotient(top: Number, bottom: Number) -> Number:
 
 def _power(base: Number, exponent: Number) -> Number:
     if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0:
-        if abs(base) > 1 and base.bit_length() * exponent > 2**40 * MAX_BITS:
+        if abs(base) > 1 and base.bit_length() * exponent > 2 * MAX_BITS:
             raise OverflowError
         return int(base**exponent)
     return math.pow(base, exponent)

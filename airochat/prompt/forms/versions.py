@@ -21,7 +21,4 @@ def rank(version: str) -> int | None:
     True
     """
     found = read_name(f"airoboros-{version.strip()}") if _SPELLING.fullmatch(version.strip()) else None
-    # A name that says nothing of a version is read as gpt-3.5, the time before versions had numbers.
-    if not found or (found.version == "gpt-3.5" and "3.5" not in version):
-        return None
-    return _ORDER.index(found.version) if found.version in _ORDER else None
+    return _ORDER.index(found.version) if found and found.version in _ORDER else None

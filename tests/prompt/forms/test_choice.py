@@ -196,6 +196,8 @@ flags:
 - True
 - ~
 -
+- "x"
+-
   - deep
 items:
   - name: a
@@ -209,7 +211,7 @@ last: none"""
         "two words": "a\nb",
         "numbers": [1, -2.5, 1000.0, "007", "1.5.2"],
         "flow": {"a": [True, None]},
-        "flags": ["yes", True, None, ["deep"]],
+        "flags": ["yes", True, None, None, "x", ["deep"]],
         "items": [{"name": "a", "size": 1}, {"name": "b"}],
         "empty": None,
         "last": "none",
