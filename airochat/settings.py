@@ -177,8 +177,8 @@ def read_file(path: Path) -> dict[str, Any]:
 
     try:
         return tomli.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}  # a data folder that cannot be is told about when it is opened
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"The settings file {path} cannot be read: {error}.", "Correct that line."

@@ -63,6 +63,50 @@ def write_model(
     return path
 
 
+def write_recurrent_model(path: Path, seed: int = 0) -> Path:
+    """Write a Mamba model with random weights and the SentencePiece vocabulary: its state cannot be rewound."""
+    inner, state, rank, width = 2 * _N_EMBD, 8, 4, 4
+    random = np.random.default_rng(seed)
+    writer = gguf.GGUFWriter(str(path), "mamba")
+    writer.add_context_length(N_CTX_TRAIN)
+    writer.add_embedding_length(_N_EMBD)
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_block_count(_N_LAYER)
+    writer.add_ssm_conv_kernel(width)
+    writer.add_ssm_inner_size(inner)
+    writer.add_ssm_state_size(state)
+    writer.add_ssm_time_step_rank(rank)
+    writer.add_layer_norm_rms_eps(1e-5)
+    tokens = spm_tokens()
+    _add_vocabulary(writer, "spm", tokens)
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (len(tokens), _N_EMBD),
+        "output_norm.weight": (_N_EMBD,),
+    }
+    for layer in range(_N_LAYER):
+        shapes |= {
+            f"blk.{layer}.attn_norm.weight": (_N_EMBD,),
+            f"blk.{layer}.ssm_in.weight": (2 * inner, _N_EMBD),
+            f"blk.{layer}.ssm_conv1d.weight": (inner, width),
+            f"blk.{layer}.ssm_conv1d.bias": (inner,),
+            f"blk.{layer}.ssm_x.weight": (rank + 2 * state, inner),
+            f"blk.{layer}.ssm_dt.weight": (inner, rank),
+            f"blk.{layer}.ssm_dt.bias": (inner,),
+            f"blk.{layer}.ssm_a": (inner, state),
+            f"blk.{layer}.ssm_d": (inner,),
+            f"blk.{layer}.ssm_out.weight": (_N_EMBD, inner),
+        }
+    for name, shape in shapes.items():
+        values = random.standard_normal(shape).astype(np.float32) / np.float32(4)
+        writer.add_tensor(name, -np.abs(values) if name.endswith("ssm_a") else values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def write_adapter(path: Path) -> Path:
     """Write a LoRA adapter for the models of `write_model`, strong enough to change what they say."""
     random = np.random.default_rng(5)

@@ -41,7 +41,7 @@ def from_jinja(source: str, title: str, origin: str) -> ImportedTemplate:
     found = dict.fromkeys(CONTROL.findall(source)) | dict.fromkeys(SPELLING.values())
     specials = {spelling: number for number, spelling in enumerate(found)}
     vocabulary = Vocabulary(specials[SPELLING["bos"]], specials[SPELLING["eos"]], specials=specials)
-    own = own_template({METADATA_KEY: source}, vocabulary)
+    own = _runnable(source, vocabulary)
     free = _family(own, title, origin)
     warnings: list[str] = []
     for conversation, goal in _NEEDED:
@@ -57,6 +57,13 @@ def from_jinja(source: str, title: str, origin: str) -> ImportedTemplate:
             "Two messages of one side in a row are written in another way than the template does."
         )
     return ImportedTemplate(title, family_toml((fitting or [free])[0]), tuple(warnings))
+
+
+def _runnable(source: str, vocabulary: Vocabulary) -> JinjaTemplate:
+    try:
+        return own_template({METADATA_KEY: source}, vocabulary)
+    except TemplateError as error:
+        raise TemplateError(error.message.replace("The model's own template", "The template")) from None
 
 
 def _family(own: JinjaTemplate, title: str, origin: str) -> Family:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airochat.conversation import Role
 from airochat.templates.segment import Segment
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,15 @@ class PromptPlan:
         if self.tokens is not None:
             return len(self.tokens)
         return sum(row.tokens for row in self.report if row.included)
+
+    def __rich__(self) -> Text:
+        """Show the prompt in colour in a terminal."""
+        from airochat.prompt.show import rich_text
+
+        return rich_text(self)
+
+    def _repr_html_(self) -> str:
+        """Show the prompt in colour in a notebook."""
+        from airochat.prompt.show import html_text
+
+        return html_text(self)

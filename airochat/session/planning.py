@@ -11,7 +11,7 @@ from airochat.conversation import Message
 from airochat.errors import TemplateError
 from airochat.prompt import Block, PromptPlan, Tokenizer, assemble
 from airochat.sampling import Sampling
-from airochat.templates import OWN, Template
+from airochat.templates import OWN, Goal, Template
 
 FALLBACK = "chatml"
 """The template used when the model's own one fails."""
@@ -30,6 +30,8 @@ class Wanted:
     """The system prompt, if card and blocks bring none; may be empty."""
     template: Template
     fallback: Template
+    goal: Goal = "reply"
+    prefill: str = ""
 
 
 def write(
@@ -62,4 +64,6 @@ def _assemble(
         reserve=min(sampling.max_tokens, n_ctx // 2),
         fingerprint=info.fingerprint,
         default_system=wanted.system,
+        goal=wanted.goal,
+        prefill=wanted.prefill,
     )

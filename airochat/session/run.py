@@ -25,6 +25,7 @@ from airochat.prompt import PromptPlan, wire_text
 from airochat.sampling import MAX_SEED, Sampling
 from airochat.session.events import PromptRead, PromptReady, TextAdded, TurnEnded, TurnStarted
 from airochat.session.saving import ReplySaver
+from airochat.session.task import Task
 
 if TYPE_CHECKING:
     from airochat.session.session import Session
@@ -40,10 +41,11 @@ _WAIT_SLICE = 0.1
 class TurnRun:
     """Runs one turn on a thread of its own; the session creates it and calls `run` once."""
 
-    def __init__(self, session: Session, turn: Turn, parent: str | None, sampling: Sampling) -> None:
+    def __init__(self, session: Session, turn: Turn, task: Task, sampling: Sampling) -> None:
         self._session = session
         self._turn = turn
-        self._parent = parent
+        self._task = task
+        self._name = session.user_name if task.role == "user" else session.reply_name
         self._sampling = sampling
         self._created = time.time()
         self._info: ModelInfo | None = None
@@ -55,7 +57,9 @@ class TurnRun:
     def run(self) -> None:
         """Run the turn to its end; whatever happens, the last event is a `TurnEnded`."""
         session, turn = self._session, self._turn
-        session.publish(TurnStarted(session.id, turn.id, turn.message_id, self._parent, session.reply_name))
+        session.publish(TurnStarted(session.id, turn.id, turn.message_id, self._task.parent, self._name))
+        if self._task.begun:
+            session.publish(TextAdded(session.id, turn.id, self._task.begun, 0))
         session.plugins.notify("on_turn_started", session.context, self._facts(None, ""))
         try:
             self._generate()
@@ -74,7 +78,7 @@ class TurnRun:
             return
         session, turn = self._session, self._turn
         self._info = info
-        plan, self._template = session.plan(self._parent, info, self._sampling)
+        plan, self._template = session.plan(self._task, info, self._sampling)
         for warning in plan.warnings:
             session.notice(warning)
         session.publish(PromptReady(session.id, turn.id, plan))
@@ -111,13 +115,13 @@ class TurnRun:
         self._raw.append(text)
         if not self._shown and self._template is not None:
             # The mark keeps the end from being stripped, since more text will follow.
-            text = self._template.finish(text + _MARK).removesuffix(_MARK)
+            begun = self._task.begun
+            text = self._template.finish(text + _MARK, begun).removesuffix(_MARK).removeprefix(begun)
             self._shown = bool(text)
         self._session.publish(TextAdded(self._session.id, self._turn.id, text, tokens))
 
     def _partial(self) -> Message | None:
-        text = self._turn.text
-        return self._message(text, "running", (), Usage()) if text else None
+        return self._message(self._turn.text, "running", (), Usage()) if self._shown else None
 
     def _message(
         self, text: str, state: Any, tokens: tuple[int, ...], usage: Usage, reason: str = ""
@@ -133,9 +137,9 @@ class TurnRun:
         )
         return Message(
             id=self._turn.message_id,
-            parent=self._parent,
-            role="assistant",
-            name=self._session.reply_name,
+            parent=self._task.parent,
+            role=self._task.role,
+            name=self._name,
             text=text,
             created=self._created,
             state=state,
@@ -145,11 +149,11 @@ class TurnRun:
 
     def _final(self, end: Finished | Failed | None) -> Message | None:
         raw = "".join(self._raw)
-        text = self._template.finish(raw) if self._template else raw
-        if not text:
+        if not raw.strip() or self._template is None:
             return None
+        text = self._template.finish(raw, self._task.begun)
         changed = self._session.plugins.reply(self._session.context, text)
-        tokens = end.tokens if isinstance(end, Finished) and changed == text else ()
+        tokens = self._all_tokens(end.tokens) if isinstance(end, Finished) and changed == text else ()
         usage = end.usage if end else Usage()
         match end:
             case Finished("user") | None:
@@ -158,6 +162,13 @@ class TurnRun:
                 return self._message(changed, "finished", tokens, usage, reason)
             case Failed(error):
                 return self._message(changed, "failed", tokens, usage, error)
+
+    def _all_tokens(self, written: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the ids of the whole result, or none if those of its beginning are not known."""
+        if not self._task.begun or not written:
+            return written
+        before = self._task.continued.tokens if self._task.continued else ()
+        return before + written if before else ()
 
     def _finish(self) -> None:
         session, turn, end = self._session, self._turn, self._end

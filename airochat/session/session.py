@@ -20,6 +20,7 @@ from airochat.session.listeners import Listeners
 from airochat.session.planning import FALLBACK, Wanted, write
 from airochat.session.profile import Profile
 from airochat.session.run import TurnRun
+from airochat.session.task import Task, cut_short, rest_of
 from airochat.session.turn import Turn
 from airochat.store import SessionRecord
 from airochat.templates import Template
@@ -108,19 +109,36 @@ class Session:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def send(self, text: str, **sampling: Any) -> Turn:
+    def send(self, text: str, *, prefill: str = "", **sampling: Any) -> Turn:
         """Say ``text`` and let the model reply; the message is saved before this returns.
 
-        Keyword arguments are sampling fields for this turn. An empty text lets the model go on by itself. Raises
-        `UsageError` if a reply is being written and `StoreError` if the message could not be saved; then nothing has
-        changed.
+        ``prefill`` is what the reply must start with; other keyword arguments are sampling fields for this turn. An
+        empty text lets the model go on by itself: with its last reply if that was cut short, else with another one.
+        Raises `UsageError` if a reply is being written and `StoreError` if the message could not be saved; then
+        nothing has changed.
         """
         wanted = self.profile.effective_sampling(**sampling)
         with self._lock:
             self._check_idle()
             if text.strip():
                 self._add_user_message(self.plugins.user_message(self.context, whole(text)))
-            return self._begin(self.tree.head, wanted)
+            elif self.history and not prefill and cut_short(self.history[-1]):
+                return self._begin(rest_of(self.history[-1]), wanted)
+            return self._begin(Task(self.tree.head, prefill=prefill), wanted)
+
+    def continue_(self, **sampling: Any) -> Turn:
+        """Write on where the last reply ends; the longer one becomes its sibling."""
+        wanted = self.profile.effective_sampling(**sampling)
+        with self._lock:
+            self._check_idle()
+            return self._begin(rest_of(self._last_message()), wanted)
+
+    def impersonate(self, *, prefill: str = "", **sampling: Any) -> Turn:
+        """Let the model write what the user says next."""
+        wanted = self.profile.effective_sampling(**sampling)
+        with self._lock:
+            self._check_idle()
+            return self._begin(Task(self.tree.head, "user", prefill), wanted)
 
     def swipe(self, message_id: str | None = None, **sampling: Any) -> Turn:
         """Write another alternative of a reply, by default of the last one."""
@@ -128,9 +146,9 @@ class Session:
         with self._lock:
             self._check_idle()
             if message_id is None and self.history and self.history[-1].role == "user":
-                return self._begin(self.tree.head, wanted)
-            target = self.tree[message_id] if message_id else self._last_reply()
-            return self._begin(target.parent, wanted)
+                return self._begin(Task(self.tree.head), wanted)
+            target = self.tree[message_id] if message_id else self._last_message()
+            return self._begin(Task(target.parent), wanted)
 
     def greet(self) -> None:
         """Put the card's greetings at the start of an empty conversation, as alternatives of each other."""
@@ -229,13 +247,13 @@ class Session:
         if text:
             message = self._user_message(whole(text))
             tree, parent = tree.append(message), message.id
-        return self.plan(parent, info, self.profile.effective_sampling(**sampling), tree)[0]
+        return self.plan(Task(parent), info, self.profile.effective_sampling(**sampling), tree)[0]
 
     def plan(
-        self, parent: str | None, info: ModelInfo, sampling: Sampling, tree: Tree | None = None
+        self, task: Task, info: ModelInfo, sampling: Sampling, tree: Tree | None = None
     ) -> tuple[PromptPlan, Template]:
-        """Assemble the prompt for a reply under ``parent``, and return it with the template used."""
-        history = (tree or self.tree).path(parent)
+        """Assemble the prompt of a turn, and return it with the template used."""
+        history = (tree or self.tree).path(task.after)
         model = self._manager.model
         wanted = Wanted(
             blocks=self._blocks(history),
@@ -243,6 +261,8 @@ class Session:
             system=self.profile.effective_system,
             template=model.choose(self.template_name, info).template,
             fallback=self._manager.templates.get(FALLBACK),
+            goal=task.goal,
+            prefill=task.prefill,
         )
         return write(wanted, info, model.backend().tokenizer, sampling)
 
@@ -310,11 +330,11 @@ class Session:
         if self.turn is not None:
             raise UsageError("A reply is being written.", "Stop it first, or wait for its end.")
 
-    def _begin(self, parent: str | None, sampling: Sampling) -> Turn:
+    def _begin(self, task: Task, sampling: Sampling) -> Turn:
         turn_id = new_id()
         turn = Turn(self.id, turn_id, new_id(), lambda: self._stop_request(turn_id))
         self.turn = turn
-        runner = TurnRun(self, turn, parent, sampling)
+        runner = TurnRun(self, turn, task, sampling)
         threading.Thread(target=runner.run, name="airochat-turn", daemon=True).start()
         return turn
 
@@ -350,9 +370,9 @@ class Session:
                 step(self.id, message.id)
             del self._unsaved[0]
 
-    def _last_reply(self) -> Message:
+    def _last_message(self) -> Message:
         if not self.history:
-            raise UsageError("There is no reply to write again.", "Say something first.")
+            raise UsageError("There is no reply yet.", "Say something first.")
         return self.history[-1]
 
     def _step_swipe(self, by: int) -> bool:

@@ -130,3 +130,62 @@ def test_misuse(cli: Cli, arguments: tuple[str, ...], code: int, said: str) -> N
     assert result.exit_code == code
     assert said in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "ends"),
+    [
+        ("airoboros-13b-gpt4-1.3", ("hi",), "USER: hi ASSISTANT:"),
+        ("airoboros-13b-gpt4-1.3", ("hi", "--prefill", "Once"), "USER: hi ASSISTANT: Once"),
+        ("airoboros-65b-gpt4-1.3", ("hi", "--prefill", "Once"), "USER: hi ASSISTANT: Once"),
+        ("airoboros-65b-gpt4-1.3", ("--continue",), "USER: One ASSISTANT: Two"),
+        ("airoboros-65b-gpt4-1.3", ("--impersonate",), "ASSISTANT: Two</s>USER:"),
+        ("airoboros-65b-gpt4-1.3", ("No", "--impersonate"), "ASSISTANT: Two</s>USER: No"),
+        ("airoboros-65b-gpt4-1.3", ("--impersonate", "--prefill", "No"), "Two</s>USER: No"),
+        ("airoboros-l2-70b-3.1", ("hi",), "[INST] hi [/INST] "),
+        ("airoboros-l2-70b-3.1.2", ("hi", "--prefill", "Once"), "[INST] hi [/INST] Once"),
+        ("airoboros-l2-70b-3.1.2", ("--continue",), "One [/INST] Two"),
+        ("airoboros-70b-3.3", ("--continue",), "<|start_header_id|>assistant<|end_header_id|>\n\nTwo"),
+    ],
+)
+def test_how_the_prompt_ends(
+    program: Program, tmp_path: Path, model: str, arguments: tuple[str, ...], ends: str
+) -> None:
+    history = tmp_path / "history.json"
+    history.write_text(
+        '[{"role": "user", "content": "One"}, {"role": "assistant", "content": "Two"}]', encoding="utf-8"
+    )
+    done = program("prompt", *arguments, "--model-name", model, "--history", str(history))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().endswith(ends)
+
+
+def test_a_chosen_template_that_the_model_would_not_get_is_told(cli: Cli) -> None:
+    arguments = ("prompt", "hi", "--model-name", "airoboros-l2-70b-3.1", "--template", "airoboros-2")
+    told = json.loads(cli(*arguments, "--format", "json").stdout)
+    assert told["template"]["name"] == "airoboros-2"
+    assert "This model would get airoboros-3.0" in told["template"]["reasons"][1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--continue",),
+        ("hi", "--continue", "--history", "h.json"),
+        ("--continue", "--history", "h.json", "--prefill", "x"),
+        ("--continue", "--impersonate", "--history", "h.json"),
+        ("a", "--impersonate", "--prefill", "b"),
+        ("--prefill", "b"),
+    ],
+)
+def test_goals_that_contradict_each_other(cli: Cli, arguments: tuple[str, ...]) -> None:
+    result = cli("prompt", *arguments, "--template", "chatml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr
+
+
+def test_a_card_ends_the_reply_where_the_user_would_speak(cli: Cli, tmp_path: Path) -> None:
+    card = tmp_path / "aria.json"
+    card.write_text('{"name": "Aria", "description": "Kind."}', encoding="utf-8")
+    arguments = ("--template", "airoboros-2", "--card", str(card), "--user", "Rowan", "--format", "json")
+    assert json.loads(cli("prompt", "Hi", *arguments).stdout)["stop"] == ["\nUSER:", "\nRowan:"]

@@ -88,7 +88,7 @@ def test_a_textgen_template_in_jinja() -> None:
     assert (family.title, warnings) == ("Lines-v1", ())
     assert written(family, *TWO) == "Be brief.\nUSER: hi\nASSISTANT: A1\nUSER: U2\nASSISTANT:"
     assert written(family, ("system", "S"), *TWO[:1]) == "S\nUSER: hi\nASSISTANT:"
-    assert (family.stop, family.user_stop) == (("USER:",), ("ASSISTANT:",)) or family.stop == ("\nUSER:",)
+    assert (family.stop, family.user_stop) == (("\nUSER:",), ("\nASSISTANT:",))
     assert family.finish(" Hello.\n") == "Hello."
 
 
@@ -122,7 +122,7 @@ def test_an_instruct_preset() -> None:
     shipped = Templates().get("chatml")
     for goal in ("reply", "nothing", "user"):
         said = (("system", "S"), *TWO)
-        assert written(family, *said, goal=goal) == written(shipped, *said, goal=goal)  # type: ignore[arg-type]
+        assert written(family, *said, goal=goal) == written(shipped, *said, goal=goal)
     assert (family.title, family.stop_specials, warnings) == ("Mine", ("<|im_end|>", "eos"), ())
     exported, _ = read("x.json", json.dumps({"instruct": PRESET, "context": {}}))
     assert exported == family
@@ -161,10 +161,10 @@ def test_an_instruct_preset_of_plain_text() -> None:
         ("x.yaml", "- a", "no mapping"),
         ("x.yaml", "a: b", "neither instruction_template nor turn_template"),
         ("x.yaml", "turn_template: hello", "lacks <|user-message|>"),
-        ("x.yaml", "instruction_template: '{% for %}'", "cannot be used"),
+        ("x.yaml", "instruction_template: '{% for %}'", "The template cannot be used"),
         ("x.yaml", "!!python/object/apply:os.system ['true']", "no mapping"),
         ("x.jinja", "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3 + CHATML, "runs too long"),
-        ("x.jinja", CHATML.replace("m.role +", "m.role + (m.content | length | string) +"), "cannot say"),
+        ("x.jinja", CHATML.replace("m.role +", "m.role + (loop.index | string) +"), "cannot say"),
         ("x.jinja", "hello", "leaves out messages"),
         ("x.jinja", "x" * 2_000_000, "too long"),
         ("x.txt", "hello", "no template of a known program"),
@@ -172,7 +172,7 @@ def test_an_instruct_preset_of_plain_text() -> None:
     ],
 )
 def test_what_cannot_be_used_is_refused(name: str, text: str, says: str) -> None:
-    with pytest.raises(TemplateError, match=".") as caught:
+    with pytest.raises(TemplateError) as caught:
         import_template(name, text)
     assert says in caught.value.message
 
@@ -182,7 +182,7 @@ def test_yaml_that_grows_when_it_is_written_out_does_no_harm() -> None:
         f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
     )
     with pytest.raises(TemplateError, match="neither"):
-        import_template("x.yaml", text * 1)
+        import_template("x.yaml", text)
 
 
 def test_the_examples_in_the_docstrings() -> None:

@@ -226,7 +226,7 @@ def test_only_one_reply_at_a_time(tmp_path: Path) -> None:
 def test_wrong_sampling_changes_nothing(desk: Desk) -> None:
     for fields in ({"temperature": -1}, {"warmth": 1}):
         with pytest.raises(SettingsError):
-            desk.session.send("Hello", **fields)
+            desk.session.send("Hello", prefill="", **fields)
     with pytest.raises(UsageError):
         desk.session.set(colour="red")
     with pytest.raises(TemplateError, match="chatml"):
@@ -349,3 +349,39 @@ def test_a_wrong_model_name_leaves_the_old_model(desk: Desk) -> None:
         desk.manager.use_model("nowhere", remember=True)
     assert desk.say("Hello") == "one"
     assert not desk.manager.home.settings.exists()
+
+
+def test_a_reply_that_was_cut_short_goes_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ScriptedBackend(["The lamp", " burns on."]))
+    desk.session.send("Hello", max_tokens=3).wait(20)
+    short = desk.session.history[-1]
+    assert short.provenance.stop_reason == "length"
+    turn = desk.session.send("")
+    assert "".join(event.text for event in turn if isinstance(event, TextAdded)) == turn.text
+    assert desk.texts() == ["Hello", f"{short.text} burns on."] and desk.session.swipe_position() == (2, 2)
+    assert desk.session.history[-1].tokens[: len(short.tokens)] == short.tokens
+    assert turn.usage.evaluated <= 1
+    desk.session.continue_().wait(20)
+    assert desk.session.swipe_position() == (3, 3)
+    desk.manager.close()
+
+
+def test_a_finished_reply_is_followed_by_another(desk: Desk) -> None:
+    desk.say("Hello")
+    desk.session.send("").wait(20)
+    assert desk.texts() == ["Hello", "one", "two"]
+
+
+def test_a_reply_can_start_with_given_words(desk: Desk) -> None:
+    turn = desk.session.send("Hello", prefill="Well, ")
+    turn.wait(20)
+    assert turn.text == "Well, one" == desk.session.history[-1].text
+    assert desk.session.history[-1].tokens == ()
+
+
+def test_the_model_can_speak_for_the_user(desk: Desk) -> None:
+    desk.say("Hello")
+    desk.session.impersonate().wait(20)
+    assert [(message.role, message.name) for message in desk.session.history][-1] == ("user", "You")
+    with pytest.raises(UsageError, match="not a reply"):
+        desk.session.continue_()

@@ -104,7 +104,7 @@ class Engine:
             end = min(done + self._batch.capacity, total)
             code = self._evaluate(prompt[done:end], output=end == total)
             done = len(self._cached)
-            self._evaluated = done - self._reused
+            self._evaluated = max(0, done - self._reused)
             if code == _ABORTED:
                 return False
             if code != _OK:

@@ -1,6 +1,7 @@
 """The YAML that models were trained to answer in: mappings and lists nested by spaces, and scalars on one line.
 
-Anchors, tags, aliases, directives and text over several lines are no part of it and are errors.
+Anchors, tags, aliases, directives and text over several lines are no part of it and are errors. A YAML library would
+refuse what small models write, such as a colon amid plain text, and take ``yes`` and ``12:30`` for what nobody meant.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from airochat.sampling import Sampling
 from airochat.settings import EngineOptions
 from tests.backends.llama.conftest import Open
 from tests.backends.llama.support import GREEDY, WAIT_S, listen, request
-from tests.models import find, says, spm_tokens, write_model
+from tests.models import find, says, spm_tokens, write_model, write_recurrent_model
 
 L: Any = bindings
 START, END = 1, 2
@@ -148,6 +148,17 @@ def test_the_cache_serves_the_next_prompt_exactly(open_model: Open, spm_model: P
     assert reused.finished.usage.reused == 30
     assert fresh.finished.usage.reused == 0
     assert reused.text == fresh.text
+
+
+def test_a_model_that_cannot_be_rewound_reuses_all_or_nothing(open_model: Open, tmp_path: Path) -> None:
+    path = write_recurrent_model(tmp_path / "m.gguf")
+    backend, prompt = open_model(path), tuple(range(10, 40))
+    listen(backend, request(prompt, dataclasses.replace(GREEDY, max_tokens=1)))
+    longer = (*prompt, 50, 51)
+    assert listen(backend, request(longer)).finished.usage == Usage(32, 30, 2, GREEDY.max_tokens)
+    again = listen(backend, request(prompt))
+    assert again.finished.usage.reused == 0
+    assert again.text == listen(open_model(path), request(prompt)).text
 
 
 def test_what_was_finished_before_an_abort_stays_in_the_cache(spm_model: Path) -> None:
