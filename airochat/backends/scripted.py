@@ -23,8 +23,8 @@ from airochat.backends.base import (
     Timings,
     Usage,
 )
-from airochat.backends.llama.kv import reusable
-from airochat.backends.llama.reply import Reply
+from airochat.backends.kv import reusable
+from airochat.backends.reply import Reply
 from airochat.errors import ModelError
 from airochat.templates.segment import Vocabulary
 

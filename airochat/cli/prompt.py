@@ -92,7 +92,7 @@ def prompt(
     with opened as target:
         plan = _plan(settings, target, wanted, card)
         _show(plan, target, form)
-    for warning in plan.warnings:
+    for warning in (*target.choice.doubts, *plan.warnings):
         report(warning)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import signal
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -79,27 +80,17 @@ def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
 
     What was written until then is kept. A second Ctrl-C leaves at once. A failure is told on stderr.
     """
-    interrupted = False
     printed = ""
-    seen = 0
-    while True:
-        try:
-            for event in itertools.islice(turn, seen, None):
-                seen += 1
-                if isinstance(event, TextAdded) and not quiet:
-                    diagnostics.clear()
-                    put(event.text, end="")
-                    printed += event.text
-            break
-        except KeyboardInterrupt:
-            if interrupted:
-                raise
-            interrupted = True
-            turn.stop()
+    with _stopped_by_ctrl_c(turn) as interrupted:
+        for event in turn:
+            if isinstance(event, TextAdded) and not quiet:
+                diagnostics.clear()
+                put(event.text, end="")
+                printed += event.text
     diagnostics.clear()
     if printed and not printed.endswith("\n"):
         click.echo()
-    elif interrupted:
+    elif interrupted.is_set():
         click.echo(err=True)  # what follows is not to stand behind the terminal's ^C
     if turn.message and not quiet and turn.message.text.strip() != printed.strip():
         report(
@@ -108,7 +99,28 @@ def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
         )
     if turn.error:
         report(turn.error, turn.hint)
-    return interrupted
+    return interrupted.is_set()
+
+
+@contextlib.contextmanager
+def _stopped_by_ctrl_c(turn: Turn) -> Iterator[threading.Event]:
+    """Let Ctrl-C stop the turn rather than break into a print; the event tells whether it did."""
+    asked = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        turn.stop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def describe(turn: Turn, session: Session, manager: SessionManager, info: ModelInfo) -> dict[str, Any]:

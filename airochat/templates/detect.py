@@ -38,6 +38,7 @@ _LLAMA_3_SIGNS = {
 # Layers of LLaMA 1 and 2, and the weights in billions that models of so many have.
 _SIZES = {"32": 7, "40": 13, "60": 33, "80": 65}
 _LONGEST_NAME = 1_000
+_CHOSEN = "You chose it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,13 @@ class Choice:
     template: Template
     confidence: Confidence
     reasons: tuple[str, ...]
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Sentences of which the user must be warned, since the template may be the wrong one."""
+        if self.confidence == "guess":
+            return (f"The template {self.template.name} is a guess. {' '.join(self.reasons)}",)
+        return self.reasons[1:] if self.reasons[:1] == (_CHOSEN,) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +121,10 @@ def choose(
     if wanted == OWN:
         if metadata is None:
             raise TemplateError("The model's own template needs a model.", "Give one with --model.")
-        return Choice(own_template(metadata, vocabulary or Vocabulary()), "certain", ("You chose it.",))
+        return Choice(own_template(metadata, vocabulary or Vocabulary()), "certain", (_CHOSEN,))
     template = templates.get(wanted)
     found = detect(name, metadata, vocabulary, templates) if name else None
-    reasons = ["You chose it."]
+    reasons = [_CHOSEN]
     if found and found.confidence == "certain" and found.template.name not in (OWN, template.name):
         reasons.append(f"This model would get {found.template.name}: {found.reasons[0]}")
     return Choice(template, "certain", tuple(reasons))

@@ -93,6 +93,17 @@ class Terminal:
         """Type some keys."""
         os.write(self._ours, keys.encode())
 
+    def interrupt(self, text: str) -> None:
+        """Press Ctrl-C until ``text`` appears.
+
+        Python's readline takes a signal that comes just before it begins to wait only with the next one.
+        """
+        for _ in range(int(PATIENCE)):
+            self.type("\x03")
+            if select.select([self._ours], [], [], 1)[0]:
+                break
+        self.wait_for(text)
+
     def wait_for(self, text: str) -> None:
         """Read until ``text`` has appeared after what the last such wait was for."""
         while text not in self._unseen:

@@ -162,9 +162,17 @@ def test_how_the_prompt_ends(
 
 def test_a_chosen_template_that_the_model_would_not_get_is_told(cli: Cli) -> None:
     arguments = ("prompt", "hi", "--model-name", "airoboros-l2-70b-3.1", "--template", "airoboros-2")
-    told = json.loads(cli(*arguments, "--format", "json").stdout)
+    result = cli(*arguments, "--format", "json")
+    told = json.loads(result.stdout)
     assert told["template"]["name"] == "airoboros-2"
     assert "This model would get airoboros-3.0" in told["template"]["reasons"][1]
+    assert "This model would get airoboros-3.0" in result.stderr
+
+
+def test_a_guess_is_told(cli: Cli) -> None:
+    result = cli("prompt", "hi", "--model-name", "airochronos-33b")
+    assert "The template airoboros-1 is a guess" in result.stderr
+    assert result.stdout == V1
 
 
 @pytest.mark.parametrize(

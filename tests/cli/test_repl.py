@@ -73,8 +73,7 @@ def test_in_a_terminal_it_prompts_and_shows_no_escape_sequences_of_others(termin
     repl.type("Two\n")
     repl.wait_for(LAST[1])
     repl.wait_for("> ")
-    repl.type("\x03")
-    repl.wait_for("/quit ends the chat")
+    repl.interrupt("/quit ends the chat")
     repl.wait_for("> ")
     repl.type("\x04")
     assert repl.finish() == 0
@@ -87,8 +86,7 @@ def test_ctrl_c_in_a_terminal_stops_the_reply_and_not_the_chat(terminal: InTermi
     repl.type("Tell a long story.\n")
     repl.wait_for("story.\r\n")
     repl.wait_for(" a ")
-    repl.type("\x03")
-    repl.wait_for("> ")
+    repl.interrupt("> ")
     repl.type("/quit\n")
     assert repl.finish() == 0
     shown = json.loads(cli("chats", "show", "Tell a long story.", "--json").stdout)

@@ -224,6 +224,9 @@ def test_what_the_user_chose_is_used_and_doubted() -> None:
     doubted = chosen("airoboros-1.4:no-clause", "airoboros-l2-13b-2.2")
     assert (doubted.template.name, doubted.confidence) == ("airoboros-1.4:no-clause", "certain")
     assert "This model would get airoboros-2" in doubted.reasons[1]
+    assert doubted.doubts == doubted.reasons[1:]
+    assert chosen("airoboros-2", "airoboros-l2-13b-2.2").doubts == ()
+    assert "is a guess" in chosen("", "airochronos-33b").doubts[0]
     assert chosen("gguf", "x", {"tokenizer.chat_template": OWN}).template.name == "gguf"
     for wanted, metadata in (("nope", {}), ("gguf", {}), ("gguf", None), ("airoboros-1:nope", {})):
         with pytest.raises(TemplateError):

@@ -13,11 +13,11 @@ import numpy as np
 from llama_cpp import llama_cpp as _llama
 
 from airochat.backends.base import Event, Failed, Finished, PromptProgress, Request, StopReason, Usage
+from airochat.backends.kv import reusable
 from airochat.backends.llama.abort import StopFlag
-from airochat.backends.llama.kv import reusable
 from airochat.backends.llama.model import Model
-from airochat.backends.llama.reply import Reply
 from airochat.backends.llama.sampler import Sampler
+from airochat.backends.reply import Reply
 from airochat.errors import BackendError, PromptError
 
 L: Any = _llama

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from airochat.backends.base import Event, Failed, Finished, Request, StopReason, TextDelta, Timings, Usage
-from airochat.backends.llama.text import TextStream
 from airochat.backends.remote.protocol import Chunk
+from airochat.backends.text import TextStream
 from airochat.errors import AirochatError, BackendError
 
 MAX_REPLY = 1 << 24

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from airochat.backends.base import TextDelta, Timings
-from airochat.backends.llama.text import TextStream
+from airochat.backends.text import TextStream
 
 FLUSH_S = 0.015
 """Text is sent when this long has passed since the last time: slow models send every token, fast ones bundles."""

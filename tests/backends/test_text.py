@@ -5,7 +5,7 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airochat.backends.llama.text import TextStream
+from airochat.backends.text import TextStream
 
 TEXTS = st.text(alphabet=st.sampled_from("abcé🦙\n \u0301"), max_size=40)
 STOPS = st.lists(st.text(alphabet="abc\n", min_size=1, max_size=4), max_size=4)

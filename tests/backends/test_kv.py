@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airochat.backends.llama.kv import reusable
+from airochat.backends.kv import reusable
 
 IDS = st.lists(st.integers(0, 2), max_size=12)
 PROMPTS = st.lists(st.integers(0, 2), min_size=1, max_size=12)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from airochat.backends.base import TextDelta, Timings
-from airochat.backends.llama.reply import FLUSH_S, Reply
+from airochat.backends.reply import FLUSH_S, Reply
 
 PIECES = {1: b"Hello", 2: b" wor", 3: b"ld", 4: "é".encode()[:1], 5: "é".encode()[1:], 6: b""}
 
