@@ -19,11 +19,15 @@ class ModelLoading:
 
 @dataclass(frozen=True, slots=True)
 class ModelReady:
-    """The model can be used; ``template`` is the chosen template's name and ``why`` the reasons for it."""
+    """The model can be used; ``template`` is the chosen template's name and ``why`` the reasons for it.
+
+    ``doubts`` are sentences that the user must be shown, since the template may be the wrong one.
+    """
 
     info: ModelInfo
     template: str
     why: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from airochat.conversation import Message, Tree, new_id
 from airochat.errors import StoreError
 from airochat.hooks import Command, PluginHost
 from airochat.paths import Home
+from airochat.prompt import greetings
 from airochat.session.events import ModelEvent, Notice
 from airochat.session.listeners import Listeners
 from airochat.session.model import CurrentModel
@@ -121,9 +122,7 @@ class SessionManager:
         title = title or (card.name if card else "")
         record = SessionRecord(new_id(), title, now, now, None, profile.stored(), False)
         self.store.create_session(record)
-        session = self._open(record, Tree())
-        session.greet()
-        return session
+        return self._open(record, self._greeted(record.id, profile))
 
     def load(self, key: str) -> Session:
         """Open a stored conversation by its id, the start of its id, or its exact title."""
@@ -193,6 +192,19 @@ class SessionManager:
             self._sessions.append(session)
         self.plugins.notify("on_session_opened", session.context)
         return session
+
+    def _greeted(self, session_id: str, profile: Profile) -> Tree:
+        """Store the card's greetings as alternatives of a first message, and return the tree that shows the first."""
+        tree = Tree()
+        if profile.card is None:
+            return tree
+        for text in greetings(profile.card, profile.persona, profile.user_name):
+            message = Message(new_id(), None, "assistant", profile.reply_name, text, time.time())
+            self.store.add_message(session_id, message)
+            tree = tree.append(message)
+        first = next(iter(tree.messages), None)
+        self.store.amend_step(session_id, first)
+        return tree.move(first)
 
     def _notice(self, message: str, hint: str = "") -> None:
         self._listeners.emit(Notice(message, hint))

@@ -11,7 +11,7 @@ from airochat.errors import AirochatError, ModelError
 from airochat.paths import Home
 from airochat.session.events import ModelEvent, ModelFailed, ModelLoading, ModelReady
 from airochat.settings import Settings
-from airochat.templates import OWN, Choice, Templates, detect, own_template
+from airochat.templates import OWN, Choice, Templates, choose
 
 _NO_MODEL = ModelError(
     "No model is configured.",
@@ -35,6 +35,7 @@ class CurrentModel:
         self._lock = threading.RLock()
         self._backend: Backend | None = None
         self._started = False
+        self._choices: dict[tuple[str, str], Choice] = {}
         self.ref = settings.model
         """The name by which the model was asked for; empty if none is configured."""
         self.state: ModelEvent | None = None
@@ -91,13 +92,14 @@ class CurrentModel:
 
     def choose(self, template: str, info: ModelInfo | None) -> Choice:
         """Return the template of this name, or if it is empty the one that fits the model."""
-        if template == OWN and info is not None:
-            return Choice(own_template(info.metadata, info.vocabulary), "certain", ("You chose it.",))
-        if template and template != OWN:
-            return Choice(self._templates.get(template), "certain", ("You chose it.",))
         if info is None:
-            return detect(self.ref, None, None, self._templates)
-        return detect(info.name, info.metadata, info.vocabulary, self._templates)
+            return choose(template, self.ref, None, None, self._templates)
+        key = template, info.fingerprint
+        if key not in self._choices:
+            # Trying the model's own template costs milliseconds, which a turn need not pay again.
+            found = choose(template, info.name, info.metadata, info.vocabulary, self._templates)
+            self._choices[key] = found
+        return self._choices[key]
 
     def check_template(self, name: str) -> None:
         """Raise `TemplateError` unless there is a template of this name; an empty one lets the model decide."""
@@ -131,7 +133,7 @@ class CurrentModel:
                 except AirochatError as error:
                     self._publish(ModelFailed(error.message, error.hint))
                 else:
-                    self._publish(ModelReady(info, choice.template.name, choice.reasons))
+                    self._publish(ModelReady(info, choice.template.name, choice.reasons, choice.doubts))
 
     def _publish(self, event: ModelEvent) -> None:
         self.state = event

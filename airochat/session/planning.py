@@ -11,7 +11,7 @@ from airochat.conversation import Message
 from airochat.errors import TemplateError
 from airochat.prompt import Block, PromptPlan, Tokenizer, assemble
 from airochat.sampling import Sampling
-from airochat.templates import OWN, Goal, Template
+from airochat.templates import OWN, Choice, Goal, Template
 
 FALLBACK = "chatml"
 """The template used when the model's own one fails."""
@@ -28,7 +28,7 @@ class Wanted:
     history: Sequence[Message]
     system: str
     """The system prompt, if card and blocks bring none; may be empty."""
-    template: Template
+    choice: Choice
     fallback: Template
     goal: Goal = "reply"
     prefill: str = ""
@@ -39,16 +39,19 @@ def write(
 ) -> tuple[PromptPlan, Template]:
     """Return the prompt and the template that wrote it.
 
-    A model's own template may refuse a conversation; then the fallback writes it, and a warning of the plan says so.
+    Doubts about the template are warnings of the plan. A model's own template may refuse a conversation; then the
+    fallback writes it, and a warning says so.
     """
+    doubts, template = wanted.choice.doubts, wanted.choice.template
     try:
-        return _assemble(wanted, wanted.template, info, tokenizer, sampling), wanted.template
+        plan = _assemble(wanted, template, info, tokenizer, sampling)
     except TemplateError as error:
-        if wanted.template.name != OWN:
+        if template.name != OWN:
             raise
-        plan = _assemble(wanted, wanted.fallback, info, tokenizer, sampling)
-        warning = f"The model's own template failed, so {wanted.fallback.name} is used: {error.message}"
-        return dataclasses.replace(plan, warnings=(*plan.warnings, warning)), wanted.fallback
+        template = wanted.fallback
+        plan = _assemble(wanted, template, info, tokenizer, sampling)
+        doubts += (f"The model's own template failed, so {template.name} is used: {error.message}",)
+    return dataclasses.replace(plan, warnings=(*doubts, *plan.warnings)), template
 
 
 def _assemble(

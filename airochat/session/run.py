@@ -49,6 +49,7 @@ class TurnRun:
         self._sampling = sampling
         self._created = time.time()
         self._info: ModelInfo | None = None
+        self._plan: PromptPlan | None = None
         self._template: Template | None = None
         self._end: Finished | Failed | None = None
         self._raw: list[str] = []
@@ -58,8 +59,6 @@ class TurnRun:
         """Run the turn to its end; whatever happens, the last event is a `TurnEnded`."""
         session, turn = self._session, self._turn
         session.publish(TurnStarted(session.id, turn.id, turn.message_id, self._task.parent, self._name))
-        if self._task.begun:
-            session.publish(TextAdded(session.id, turn.id, self._task.begun, 0))
         session.plugins.notify("on_turn_started", session.context, self._facts(None, ""))
         try:
             self._generate()
@@ -79,9 +78,11 @@ class TurnRun:
         session, turn = self._session, self._turn
         self._info = info
         plan, self._template = session.plan(self._task, info, self._sampling)
-        for warning in plan.warnings:
-            session.notice(warning)
+        self._plan = plan
+        session.warn(plan.warnings)
         session.publish(PromptReady(session.id, turn.id, plan))
+        if plan.begun:
+            session.publish(TextAdded(session.id, turn.id, plan.begun, 0))
         self._sampling = session.plugins.sampling(session.context, self._sampling)
         if self._sampling.seed is None:
             self._sampling = self._sampling.replace(seed=secrets.randbelow(MAX_SEED + 1))
@@ -115,8 +116,8 @@ class TurnRun:
         self._raw.append(text)
         if not self._shown and self._template is not None:
             # The mark keeps the end from being stripped, since more text will follow.
-            begun = self._task.begun
-            text = self._template.finish(text + _MARK, begun).removesuffix(_MARK).removeprefix(begun)
+            text = self._template.finish(text + _MARK, self._begun).removesuffix(_MARK)
+            text = text.removeprefix(self._begun)
             self._shown = bool(text)
         self._session.publish(TextAdded(self._session.id, self._turn.id, text, tokens))
 
@@ -151,9 +152,11 @@ class TurnRun:
         raw = "".join(self._raw)
         if not raw.strip() or self._template is None:
             return None
-        text = self._template.finish(raw, self._task.begun)
+        text = self._template.finish(raw, self._begun)
         changed = self._session.plugins.reply(self._session.context, text)
-        tokens = self._all_tokens(end.tokens) if isinstance(end, Finished) and changed == text else ()
+        tokens: tuple[int, ...] = ()
+        if self._plan is not None and isinstance(end, Finished) and changed == text:
+            tokens = self._plan.reply_tokens(end.tokens)
         usage = end.usage if end else Usage()
         match end:
             case Finished("user") | None:
@@ -163,12 +166,9 @@ class TurnRun:
             case Failed(error):
                 return self._message(changed, "failed", tokens, usage, error)
 
-    def _all_tokens(self, written: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the ids of the whole result, or none if those of its beginning are not known."""
-        if not self._task.begun or not written:
-            return written
-        before = self._task.continued.tokens if self._task.continued else ()
-        return before + written if before else ()
+    @property
+    def _begun(self) -> str:
+        return self._plan.begun if self._plan else ""
 
     def _finish(self) -> None:
         session, turn, end = self._session, self._turn, self._end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from airochat.backends.base import Backend, ModelInfo
@@ -13,7 +13,7 @@ from airochat.characters import Card, Persona
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import UsageError
 from airochat.hooks import ChatContext, MessageFacts, PluginHost
-from airochat.prompt import Block, PromptPlan, card_blocks, greetings
+from airochat.prompt import Block, PromptPlan, card_blocks
 from airochat.sampling import Sampling
 from airochat.session.events import ModelEvent, Notice, SessionEvent, TreeChanged, TurnEnded, TurnEvent
 from airochat.session.listeners import Listeners
@@ -48,6 +48,7 @@ class Session:
         self.turn: Turn | None = None
         """The running turn, or None."""
         self._unsaved: list[Message] = []
+        self._warned: set[str] = set()
         self._lock = threading.RLock()
         self._listeners: Listeners[SessionEvent] = Listeners()
         self._forget = manager.subscribe(self._listeners.emit)
@@ -150,19 +151,6 @@ class Session:
             target = self.tree[message_id] if message_id else self._last_message()
             return self._begin(Task(target.parent), wanted)
 
-    def greet(self) -> None:
-        """Put the card's greetings at the start of an empty conversation, as alternatives of each other."""
-        if self.card is None or len(self.tree):
-            return
-        with self._lock:
-            for text in greetings(self.card, self.persona, self.user_name):
-                message = Message(new_id(), None, "assistant", self.reply_name, text, time.time())
-                self._store.add_message(self.id, message)
-                self.tree = self.tree.append(message)
-            if roots := self.tree.children.get(None):
-                self._store.amend_step(self.id, roots[0])
-                self.tree = self.tree.move(roots[0])
-
     def edit(self, message_id: str, text: str) -> Message:
         """Write a changed copy of a message as its sibling, and move the head there; the old one stays."""
         with self._lock:
@@ -255,11 +243,12 @@ class Session:
         """Assemble the prompt of a turn, and return it with the template used."""
         history = (tree or self.tree).path(task.after)
         model = self._manager.model
+        choice = model.choose(self.template_name, info)
         wanted = Wanted(
             blocks=self._blocks(history),
             history=history,
             system=self.profile.effective_system,
-            template=model.choose(self.template_name, info).template,
+            choice=choice,
             fallback=self._manager.templates.get(FALLBACK),
             goal=task.goal,
             prefill=task.prefill,
@@ -299,6 +288,13 @@ class Session:
     def notice(self, message: str, hint: str = "") -> None:
         """Tell the user something that stops nothing."""
         self._listeners.emit(Notice(message, hint))
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Tell the user about a prompt, each thing once."""
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self.notice(warning)
 
     def save_reply(self, message: Message) -> None:
         """Store the state of a reply that is being written."""

@@ -27,11 +27,6 @@ class Task:
         return self.continued.id if self.continued else self.parent
 
     @property
-    def begun(self) -> str:
-        """The beginning of the result that is there before the model writes."""
-        return self.continued.text if self.continued else self.prefill
-
-    @property
     def role(self) -> Role:
         """Who speaks in the result."""
         return "user" if self.goal == "user" else "assistant"

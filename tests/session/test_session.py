@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -385,3 +386,16 @@ def test_the_model_can_speak_for_the_user(desk: Desk) -> None:
     assert [(message.role, message.name) for message in desk.session.history][-1] == ("user", "You")
     with pytest.raises(UsageError, match="not a reply"):
         desk.session.continue_()
+
+
+def test_doubts_about_the_template_are_told_once(tmp_path: Path) -> None:
+    backend = ScriptedBackend(REPLIES)
+    backend._model = dataclasses.replace(backend._model, name="airochronos-33b")
+    desk = Desk(tmp_path, backend)
+    desk.say("Hello")
+    desk.say("More")
+    told = [event.message for event in desk.events if isinstance(event, Notice)]
+    assert len(told) == 1 and "guess" in told[0]
+    ready = next(event for event in desk.events if isinstance(event, ModelReady))
+    assert ready.doubts == (told[0],)
+    desk.manager.close()

@@ -169,7 +169,9 @@ class ChatScreen(ChatActions):
             return ("no model" if state is None and not self.manager.settings.model else "",)
         used = words.tokens(self.desk.conversation.context_used)
         template = (self.desk.session.template_name if self.desk.session else "") or state.template
-        return (state.info.name, f"{used} of {words.tokens(state.info.n_ctx)}", words.template(template))
+        doubtful = "?" if state.doubts and template == state.template else ""
+        facts = state.info.name, f"{used} of {words.tokens(state.info.n_ctx)}"
+        return (*facts, words.template(template) + doubtful)
 
     def _hints(self) -> tuple[Hint, ...]:
         if self.desk.running:
