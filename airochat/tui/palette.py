@@ -71,8 +71,11 @@ def everything(app: AirochatApp) -> Iterator[Item]:
     for name in app.known_themes.names():
         yield Item(f"Theme: {name}", app.known_themes.get(name).summary, partial(app.choose_theme, name))
     yield Item("Template: as the model needs it", "for this chat", partial(app.choose_template, ""))
-    for name in app.manager.templates.names():
-        yield Item(f"Template: {name}", "for this chat", partial(app.choose_template, name))
+    for family in app.manager.templates.all():
+        for name in (family.name, *(f"{family.name}:{variant.name}" for variant in family.variants)):
+            yield Item(
+                f"Template: {name}", f"for this chat: {family.title}", partial(app.choose_template, name)
+            )
     for name, command in app.manager.commands().items():
         yield Item(f"Command: /{name}", one_line(command.summary), partial(app.chat.write, f"/{name} "))
     for model in app.manager.models():
@@ -86,6 +89,8 @@ def commands(app: AirochatApp) -> Iterator[Item]:
     yield Item("New chat", "ctrl+n", chat.action_new_chat)
     yield Item("Find a chat", "ctrl+k", chat.action_find)
     yield Item("Another reply", "ctrl+r", chat.action_again)
+    yield Item("Go on with the reply", "ctrl+g", chat.action_go_on)
+    yield Item("Let the model write what you say", "ctrl+t", chat.action_speak_for_me)
     yield Item("Take back a step", "ctrl+z", chat.action_undo)
     yield Item("Do a step again", "ctrl+y", chat.action_redo)
     yield Item("What the model sees", "F3", chat.action_prompt)

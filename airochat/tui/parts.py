@@ -15,6 +15,7 @@ _TITLES = {
     "lorebook": "Lorebook",
     "message": "Messages",
     "plugin": "Plugin",
+    "prefill": "Start of the reply",
     "template": "Template marks",
 }
 

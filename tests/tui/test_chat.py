@@ -66,6 +66,21 @@ async def test_swipes_are_written_and_turned_through(open_terminal: Make) -> Non
         assert "Second." in terminal.text
 
 
+async def test_a_reply_goes_on_and_the_model_speaks_for_the_user(open_terminal: Make) -> None:
+    terminal = open_terminal(["The lamp", " burns on.", "Put it out!"])
+    async with terminal.run() as pilot:
+        await say(terminal, pilot, "Hi")
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: terminal.idle and "The lamp burns on." in terminal.text)
+        assert "‹ 2 of 2 ›" in terminal.text
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: terminal.idle and "Put it out!" in terminal.text)
+        session = terminal.app.desk.session
+        assert session is not None and session.history[-1].role == "user"
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: "not a reply" in terminal.text)
+
+
 async def test_a_running_reply_leaves_what_is_written_in_the_composer(open_terminal: Make) -> None:
     terminal = open_terminal(gated=True)
     async with terminal.run() as pilot:

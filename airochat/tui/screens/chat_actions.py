@@ -34,6 +34,8 @@ class ChatActions(Screen[None]):
     BINDINGS = [
         Binding("escape", "back", "Stop, or back to writing"),
         Binding("ctrl+r", "again", "Another reply", priority=True),
+        Binding("ctrl+g", "go_on", "Go on with the reply", priority=True),
+        Binding("ctrl+t", "speak_for_me", "Let the model write for you", priority=True),
         Binding("ctrl+n", "new_chat", "New chat", priority=True),
         Binding("ctrl+k", "find", "Find a chat", priority=True),
         Binding("ctrl+z", "undo", "Undo"),
@@ -141,6 +143,16 @@ class ChatActions(Screen[None]):
     def action_again(self) -> None:
         """Write another alternative of the last reply."""
         if self.attempt(lambda session: session.swipe()):
+            self.transcript.go_end()
+
+    def action_go_on(self) -> None:
+        """Write on where the last reply ends."""
+        if self.attempt(lambda session: session.continue_()):
+            self.transcript.go_end()
+
+    def action_speak_for_me(self) -> None:
+        """Let the model write what the user says next."""
+        if self.attempt(lambda session: session.impersonate(), begin=True):
             self.transcript.go_end()
 
     # The tree

@@ -24,7 +24,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "The reply",
         (
             ("esc", "stop it; what is there stays"),
-            ("ctrl+r", "another one"),
+            ("ctrl+r  ctrl+g", "another one, go on with this one"),
+            ("ctrl+t", "let the model write what you say"),
             ("← →", "the alternatives, while nothing is written"),
             ("ctrl+z  ctrl+y", "undo and redo steps, while nothing is written"),
         ),
