@@ -1,7 +1,7 @@
 """Draw `docs/screenshot.svg`: the chat as it looks while a reply is being written.
 
-The conversation is made up and no model runs; everything else is the program itself. Run it from anywhere with
-`python docs/make_screenshot.py`.
+The conversation, the list of chats, and the names of model and template are made up, and no model runs; everything else
+is the program itself. Run it from anywhere with `python docs/make_screenshot.py`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ COMMANDS = {
     "chats": "List, show, export, delete and restore chats.",
     "models": "List models, and tell what a model file is.",
     "templates": "List and show prompt templates, and find the one for a model.",
+    "forms": "Use the request forms that the Airoboros models were trained on.",
     "plugins": "List, enable and disable plugins.",
     "themes": "List colour themes.",
     "doctor": "Check what is installed, found and missing, and say what to do.",

@@ -12,7 +12,11 @@ import time
 import airochat
 from airochat.session.events import TextAdded
 
-PROMPTS = ["Tell me a long story about a lighthouse.", "Go on.", "And then?", "List ten birds."]
+PROMPTS = [
+    "Tell me a long story about a lighthouse.",
+    "Tell a longer one about a ferry.",
+    "And one about a mountain, with many details.",
+]
 
 
 def say(*words: object) -> None:
@@ -20,7 +24,7 @@ def say(*words: object) -> None:
 
 
 def main(home: str, model: str) -> None:
-    settings = {"n_ctx": 512, "n_threads": 1, "max_tokens": 120, "n_batch": 64, "n_ubatch": 64}
+    settings = {"n_ctx": 1024, "n_threads": 1, "max_tokens": 400, "n_batch": 64, "n_ubatch": 64}
     manager = airochat.open(home, model, settings)
     session = manager.latest() or manager.new(title="kill")
     if len(session.history) > 8:
