@@ -76,9 +76,8 @@ class Opening:
             raise UsageError(
                 "--card and --persona are for a new chat.", "Leave out --session and --continue."
             )
-        if template:
-            manager.templates.get(template)
-        self._manager = manager
+        manager.model.check_template(template or "")
+        self.manager = manager
         self._template = template
         self._system = system
         self._card = read_card(user_path(card)) if card else None
@@ -98,7 +97,7 @@ class Opening:
 
     def begin(self) -> Session:
         """Begin a new chat and return it."""
-        self.found = self._manager.new(
+        self.found = self.manager.new(
             card=self._card, persona=self._persona, template=self._template, system=self._system
         )
         return self.found

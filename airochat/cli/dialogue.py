@@ -18,6 +18,7 @@ from airochat.text import clean, one_line
 _HELP = {
     "/help": "list the commands",
     "/swipe": "write another alternative of the last reply",
+    "/go": "go on with the last reply",
     "/undo": "take back the last step",
     "/redo": "take it again",
     "/model NAME": "tell the model, or change to another one",
@@ -40,6 +41,7 @@ class Dialogue:
         self._commands: dict[str, Callable[[str], None]] = {
             "help": lambda _: self._help(),
             "swipe": lambda _: self._show(lambda: self._chat().swipe(**self._sampling)),
+            "go": lambda _: self._show(lambda: self._chat().continue_(**self._sampling)),
             "undo": lambda _: self._travel(self._chat().undo(), "There is nothing to undo."),
             "redo": lambda _: self._travel(self._chat().redo(), "There is nothing to redo."),
             "model": self._model,

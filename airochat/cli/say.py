@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--new", is_flag=True, help="Begin a new chat, which is what happens anyway without the two above."
 )
+@click.option("--prefill", metavar="TEXT", default="", help="Words that the reply shall start with.")
 @sampling_options
 @json_option
 @click.pass_context
@@ -32,6 +33,7 @@ def say(
     session: str | None,
     latest: bool,
     new: bool,
+    prefill: str,
     sampling: dict[str, Any],
     as_json: bool,
     model: str | None,
@@ -52,7 +54,7 @@ def say(
         else:
             text = text.removeprefix("/") if text.startswith("//") else text
             opening = Opening(manager, found, **chat)
-            ctx.exit(_send(manager, opening, text, sampling, as_json))
+            ctx.exit(_send(opening, text, sampling | {"prefill": prefill}, as_json))
 
 
 def _run_command(session: Session | None, line: str, as_json: bool) -> None:
@@ -68,19 +70,18 @@ def _run_command(session: Session | None, line: str, as_json: bool) -> None:
         put(answer)
 
 
-def _send(
-    manager: SessionManager, opening: Opening, text: str, sampling: dict[str, Any], as_json: bool
-) -> int:
+def _send(opening: Opening, text: str, wanted: dict[str, Any], as_json: bool) -> int:
     from airochat.cli.stream import Diagnostics, describe, load_model, stream
 
-    manager.settings.sampling.replace(**sampling)
+    manager = opening.manager
+    manager.settings.sampling.replace(**{name: value for name, value in wanted.items() if name != "prefill"})
     diagnostics = Diagnostics()
     forget = manager.subscribe(diagnostics)
     info = load_model(manager, diagnostics)
     forget()
     session = opening.session()
     session.subscribe(diagnostics)
-    turn = session.send(text, **sampling)
+    turn = session.send(text, **wanted)
     interrupted = stream(turn, diagnostics, quiet=as_json)
     if as_json:
         print_json(describe(turn, session, manager, info))

@@ -92,3 +92,9 @@ def test_ctrl_c_in_a_terminal_stops_the_reply_and_not_the_chat(terminal: InTermi
     shown = json.loads(cli("chats", "show", "Tell a long story.", "--json").stdout)
     assert shown["messages"][-1]["state"] == "stopped"
     assert " a " in shown["messages"][-1]["text"]
+
+
+def test_a_reply_goes_on(program: Program) -> None:
+    done = program(*SCRIPTED, "--max-tokens", "3", stdin=b"Hello\n/go\n")
+    first, longer = done.stdout.decode().splitlines()[:2]
+    assert longer.startswith(first) and len(longer) > len(first)

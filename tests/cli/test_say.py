@@ -263,3 +263,14 @@ def test_a_terminal_of_another_encoding_gets_what_it_can_show(program: Program) 
     assert done.returncode == 0
     assert b"wolves don't" in done.stdout
     assert b"Traceback" not in done.stderr
+
+
+def test_a_reply_can_be_given_its_first_words(cli: Cli) -> None:
+    done = cli("say", "Hello", *SCRIPTED, "--prefill", "Well: ")
+    assert done.stdout.startswith("Well: ") and len(done.stdout) > len("Well: \n")
+    assert messages(cli, chats(cli)[0]["id"])[-1][1] == done.stdout.strip()
+
+
+def test_the_models_own_template_can_be_asked_for(cli: Cli) -> None:
+    done = cli("say", "Hello", "--model", "demo", "--template", "gguf", "--max-tokens", "2", "--json")
+    assert json.loads(done.stdout)["template"] == "gguf"
