@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
@@ -100,6 +99,8 @@ class Turn:
             position += 1
 
     async def __aiter__(self) -> AsyncIterator[TurnEvent]:
+        import asyncio  # takes a tenth of the start of a command that has no loop
+
         loop = asyncio.get_running_loop()
         more = asyncio.Event()
 
