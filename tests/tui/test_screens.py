@@ -70,6 +70,15 @@ async def test_the_prompt_is_shown_with_its_parts(open_terminal: Make) -> None:
         assert terminal.app.chat.composer.text == "What next?"
 
 
+async def test_a_space_that_ends_the_prompt_is_seen(open_terminal: Make) -> None:
+    terminal = open_terminal()
+    async with terminal.run(size=(120, 40)) as pilot:
+        await say(terminal, pilot, "Hi")
+        terminal.session.set(template="airoboros-2")
+        await pilot.press("f3")
+        await until(pilot, lambda: "ASSISTANT:·" in terminal.text)
+
+
 async def test_the_prompt_can_be_left_while_the_model_loads(open_terminal: Make) -> None:
     terminal = open_terminal(held=True)
     async with terminal.run() as pilot:

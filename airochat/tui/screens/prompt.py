@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from airochat.errors import AirochatError
-from airochat.prompt.blocks import PromptPlan
+from airochat.prompt import PromptPlan, mark_spaces
 from airochat.text import clean
 from airochat.tui.parts import PromptPart, part_key, prompt_parts
 
@@ -125,7 +125,7 @@ class PromptScreen(Screen[None]):
                 first = text.count("\n")
             spans.append(Span(len(text), len(text) + len(shown), style))
             text += shown
-        self.query_one("#prompt-text", Static).update(Content(text, spans))
+        self.query_one("#prompt-text", Static).update(Content(mark_spaces(text), spans))
         self.query_one("#prompt-scroll").scroll_to(y=max(0, first - 2), animate=False)
 
     def action_copy(self) -> None:

@@ -28,6 +28,8 @@ def test_the_examples_in_the_guide() -> None:
 
 
 def test_the_guide_lists_every_form_with_its_versions() -> None:
-    rows = dict(re.findall(r"^\| `([a-z]+)` \| ([0-9][^|]+) \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE))
+    rows = dict(
+        re.findall(r"^\| `([a-z]+)` \| ([0-9][^|]+) \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+    )
     spans = {f.name: f"{f.since}–{f.until}" if f.until else f"{f.since}+" for f in forms.FORMS.values()}
     assert {name: span.strip() for name, span in rows.items()} == spans
