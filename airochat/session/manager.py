@@ -127,9 +127,10 @@ class SessionManager:
     def load(self, key: str) -> Session:
         """Open a stored conversation by its id, the start of its id, or its exact title."""
         record = self.store.find_session(key)
-        for session in self._sessions:
-            if session.id == record.id:
-                return session
+        with self._lock:
+            known = next((session for session in self._sessions if session.id == record.id), None)
+        if known is not None:
+            return known
         return self._open(
             record, _with_partial_reply(Tree.build(self.store.messages(record.id), record.head))
         )
@@ -146,7 +147,7 @@ class SessionManager:
     def rename(self, session_id: str, title: str) -> None:
         """Give a conversation another title."""
         self.store.update_session(session_id, title=title)
-        for session in self._sessions:
+        for session in list(self._sessions):
             if session.id == session_id:
                 session.title = title
 

@@ -305,11 +305,12 @@ class Session:
         with self._lock:
             self.tree = self.tree.append(message)
             self._unsaved.append(message)
-            try:
+        try:
+            with self._lock:
                 self._save_unsaved()
-            finally:
-                self._tree_changed()
-        self._tell_plugins(message)
+        finally:
+            self._tree_changed()
+            self._tell_plugins(message)
 
     def end_turn(self, event: TurnEnded) -> None:
         """Publish the last event of the running turn and be idle again."""
