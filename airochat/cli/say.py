@@ -13,7 +13,7 @@ from airochat.cli.reading import read_text
 from airochat.errors import UsageError
 
 if TYPE_CHECKING:
-    from airochat.session import Session, SessionManager
+    from airochat.session import Session
 
 
 @click.command()
