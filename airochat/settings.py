@@ -79,8 +79,11 @@ class EngineOptions:
             raise SettingsError("tensor_split has more than 16 numbers.", "It takes one share for each GPU.")
         for share in self.tensor_split:
             checks.number("tensor_split", share, 0.0, 1e6)
-        for path, scale in self.lora:
-            checks.number(f"the scale of LoRA {path}", scale, -100.0, 100.0)
+        for adapter in self.lora if isinstance(self.lora, tuple) else (self.lora,):
+            if not isinstance(adapter, tuple) or len(adapter) != 2 or not isinstance(adapter[0], str):
+                hint = 'Give a list of files with a scale each: lora = [["adapter.gguf", 1.0]].'
+                raise SettingsError(f"lora has {adapter!r}, which is no file with a scale.", hint)
+            checks.number(f"the scale of LoRA {adapter[0]}", adapter[1], -100.0, 100.0)
         for name in ("use_mmap", "use_mlock"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name} = {getattr(self, name)!r} must be true or false.")
@@ -140,6 +143,10 @@ class Settings:
                 sampling.update({key: _frozen(entry) for key, entry in value.items()})
             elif name == "sampling" and isinstance(value, Sampling):
                 own[name] = value
+            elif name == "sampling":
+                raise SettingsError(
+                    f"sampling = {value!r} is not a table.", "Write it as [sampling] with fields."
+                )
             elif name in EngineOptions.__dataclass_fields__:
                 engine[name] = value
             elif name in Sampling.__dataclass_fields__:

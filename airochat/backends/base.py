@@ -41,6 +41,8 @@ class ModelInfo:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     device: str = "cpu"
     """Where the layers are, in words: ``cpu``, ``24 of 33 layers on CUDA0``."""
+    path: str = ""
+    """The model file; empty if there is none here."""
     warnings: tuple[str, ...] = ()
     """What the user should know, such as a context larger than the model was trained for."""
 

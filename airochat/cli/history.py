@@ -11,7 +11,7 @@ from airochat.errors import UsageError
 from airochat.text import whole
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
-_SHAPE = 'It is a list like [{"role": "user", "text": "Hello"}, {"role": "assistant", "text": "Hi."}].'
+_SHAPE = 'It is a list like [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi."}].'
 
 
 def read_history(path: str | None, user: str, character: str) -> list[Message]:

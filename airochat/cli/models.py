@@ -142,7 +142,7 @@ def _template(ctx: click.Context) -> Callable[[Path, Header], Choice]:
     from airochat.templates import Templates, Vocabulary, detect
 
     known = Templates(open_home(ctx).folder("templates"))
-    return lambda path, header: detect(path.stem, header.metadata, Vocabulary(), known)
+    return lambda path, header: detect(str(path), header.metadata, Vocabulary(), known)
 
 
 def _row(model: Model, used: bool, template: Callable[[Path, Header], Choice]) -> dict[str, Any]:

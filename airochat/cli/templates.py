@@ -163,7 +163,7 @@ def _detect(known: Templates, model: str) -> Choice:
         return detect(model, None, None, known)
     from airochat.backends.llama.gguf import read_header
 
-    return detect(path.stem, read_header(path).metadata, Vocabulary(), known)
+    return detect(str(path), read_header(path).metadata, Vocabulary(), known)
 
 
 def _example(template: Template) -> str:

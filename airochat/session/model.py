@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -17,6 +18,9 @@ _NO_MODEL = ModelError(
     "No model is configured.",
     "Give one with --model: a GGUF file, a name from `airochat models list`, `demo`, or `remote:ADDRESS`.",
 )
+
+
+_log = logging.getLogger(__name__)
 
 
 class CurrentModel:
@@ -97,7 +101,7 @@ class CurrentModel:
         key = template, info.fingerprint
         if key not in self._choices:
             # Trying the model's own template costs milliseconds, which a turn need not pay again.
-            found = choose(template, info.name, info.metadata, info.vocabulary, self._templates)
+            found = choose(template, info.path or info.name, info.metadata, info.vocabulary, self._templates)
             self._choices[key] = found
         return self._choices[key]
 
@@ -128,12 +132,18 @@ class CurrentModel:
             case LoadFailed(message, hint):
                 self._publish(ModelFailed(message, hint))
             case Loaded(info):
-                try:
-                    choice = self.choose(self._settings.template, info)
-                except AirochatError as error:
-                    self._publish(ModelFailed(error.message, error.hint))
-                else:
-                    self._publish(ModelReady(info, choice.template.name, choice.reasons, choice.doubts))
+                self._publish(self._readiness(info))
+
+    def _readiness(self, info: ModelInfo) -> ModelEvent:
+        try:
+            choice = self.choose(self._settings.template, info)
+        except AirochatError as error:
+            return ModelFailed(error.message, error.hint)
+        except Exception as error:  # else a front end would wait for ever
+            _log.exception("Choosing a template failed")
+            reason = f"{type(error).__name__}: {error}"
+            return ModelFailed(f"No template could be chosen: {reason}.", "Choose one with --template.")
+        return ModelReady(info, choice.template.name, choice.reasons, choice.doubts)
 
     def _publish(self, event: ModelEvent) -> None:
         self.state = event

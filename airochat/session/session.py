@@ -53,8 +53,6 @@ class Session:
         self._listeners: Listeners[SessionEvent] = Listeners()
         self._forget = manager.subscribe(self._listeners.emit)
 
-    # -- what it is ---------------------------------------------------------------------------------------------
-
     @property
     def history(self) -> tuple[Message, ...]:
         """The messages of the branch now shown, oldest first."""
@@ -213,8 +211,6 @@ class Session:
         """Take the step again that `undo` took back. False if there is none."""
         return self._travel(self._store.redo)
 
-    # -- settings, commands, prompt -----------------------------------------------------------------------------
-
     def set(self, **changes: Any) -> None:
         """Change ``title``, ``template``, ``system`` or ``sampling`` of this session, and keep that with it."""
         profile = self.profile.changed(**changes)
@@ -243,12 +239,12 @@ class Session:
         """Assemble the prompt of a turn, and return it with the template used."""
         history = (tree or self.tree).path(task.after)
         model = self._manager.model
-        choice = model.choose(self.template_name, info)
+        self.warn(map(str, self._manager.templates.problems))
         wanted = Wanted(
             blocks=self._blocks(history),
             history=history,
             system=self.profile.effective_system,
-            choice=choice,
+            choice=model.choose(self.template_name, info),
             fallback=self._manager.templates.get(FALLBACK),
             goal=task.goal,
             prefill=task.prefill,
@@ -382,9 +378,11 @@ class Session:
     def _travel(self, step: Callable[[str], tuple[bool, str | None]]) -> bool:
         with self._lock:
             self._check_idle()
+            self._save_unsaved()
             moved, head = step(self.id)
             if moved:
-                self.tree = self.tree.move(head)
+                # Read anew, since another program that has this conversation open may have written there.
+                self.tree = Tree.build(self._store.messages(self.id), head)
         if moved:
             self._tree_changed()
         return moved

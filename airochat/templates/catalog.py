@@ -52,6 +52,11 @@ class Templates:
         return parse_family(plain, file.text, file.where, variants.split("+")) if colon else file.family
 
     @property
+    def own(self) -> frozenset[str]:
+        """The names of the user's own templates."""
+        return frozenset(name for name, file in self._found.items() if Path(file.where).parent != _SHIPPED)
+
+    @property
     def problems(self) -> tuple[TemplateError, ...]:
         """What is wrong with the user's files that could not be read."""
         self.names()
@@ -73,6 +78,8 @@ class Templates:
             return found
         for path in paths:
             try:
+                if ":" in path.stem:
+                    raise TemplateError(f"The template {path} has a colon in its name.", "Rename it.")
                 found[path.stem] = _read(path)
             except TemplateError as problem:
                 self._problems[path.stem] = problem

@@ -35,6 +35,8 @@ _LLAMA_3_SIGNS = {
     "tokenizer.ggml.pre": "llama-bpe",
     "tokenizer.ggml.bos_token_id": "128000",
 }
+# Of the bases of 3.3, only Llama 3 has such a tokenizer.
+_GPT2 = ("tokenizer.ggml.model", "gpt2")
 # Layers of LLaMA 1 and 2, and the weights in billions that models of so many have.
 _SIZES = {"32": 7, "40": 13, "60": 33, "80": 65}
 _LONGEST_NAME = 1_000
@@ -153,6 +155,8 @@ def _airoboros(
     if version == "3.3" and not read.billions:
         certain = "guess"
         doubts.append("It tells no size; the one of 70B would need llama-3.")
+    if family.name in templates.own:
+        doubts.append(f"The template {family.name} is your own.")
     reasons = [said, f"{chosen.title}: {chosen.why}", *size, *doubts, *_own_compared(model, chosen)]
     if model.is_llama_3 and "llama-3" not in chosen.name:
         chosen, certain = templates.get("llama-3"), "guess"
@@ -162,7 +166,12 @@ def _airoboros(
 
 def _trained_as(read: AiroborosName, model: _Model) -> str:
     """Return the version, with the base where models of one version were trained in different ways."""
-    if read.version == "3.3" and (read.billions == 70 or read.base == "Llama 3" or model.is_llama_3):
+    if read.version == "3.3" and (
+        read.billions == 70
+        or read.base == "Llama 3"
+        or model.is_llama_3
+        or _GPT2 in (model.metadata or {}).items()
+    ):
         return "3.3 on Llama 3"
     if read.version == "3.0" and read.base == "Mistral":
         return "3.0 on Mistral"
@@ -170,7 +179,8 @@ def _trained_as(read: AiroborosName, model: _Model) -> str:
 
 
 def _of_version(version: str, templates: Templates) -> tuple[Family | None, bool]:
-    for family in templates.all():
+    """Return the family of a version, a user's own before a shipped one, and whether it is only inferred."""
+    for family in sorted(templates.all(), key=lambda family: family.name not in templates.own):
         if version in family.versions or version in family.inferred:
             return family, version in family.inferred
     return None, False

@@ -54,17 +54,24 @@ class AiroborosName:
 def read_name(name: str) -> AiroborosName | None:
     """Return what a name or path says of an Airoboros model; None if it names none.
 
-    The last folder or file that names the family counts, so that ``airoboros-65b-gpt4-1.3/model.gguf`` is known too.
+    The file counts; the nearest folder that tells a version stands in for a file that tells none, such as
+    ``airoboros-65b-gpt4-1.3/ggml-model-q4_0.gguf``, unless that has a name of another model.
 
     >>> read_name("TheBloke/airoboros-65b-gpt4-1.3.ggmlv3.q5_0.bin")
     AiroborosName(version='1.3', billions=65, base='', merged=False, also=())
     >>> read_name("airoboros-3b-3p11").version
     '3.1.1'
     """
-    for part in reversed(re.split(r"[/\\]", name.lower())):
-        if _FAMILY.search(part):
-            return _read(plain_name(part))
-    return None
+    *folders, file = re.split(r"[/\\]", name.lower())
+    found = _read(plain_name(file)) if _FAMILY.search(file) else None
+    if found and (found.version or found.merged):
+        return found
+    if found or _says_nothing(plain_name(file)):
+        for folder in reversed(folders):
+            told = _read(plain_name(folder)) if _FAMILY.search(folder) else None
+            if told and told.version:
+                return told
+    return found
 
 
 def plain_name(name: str) -> str:
@@ -74,6 +81,10 @@ def plain_name(name: str) -> str:
     'airoboros-l2-13b-3.1'
     """
     return re.sub(r"(?<=\d)p(?=\d)", ".", name.lower().replace("_", "-").replace(" ", "-"))
+
+
+def _says_nothing(plain: str) -> bool:
+    return not re.sub(r"ggml|gguf|model|weights|[^a-z]", "", _NOISE.sub("", plain))
 
 
 def _read(plain: str) -> AiroborosName:

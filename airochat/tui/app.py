@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -79,7 +82,11 @@ class AirochatApp(App[None]):
         return self.chat
 
     def on_mount(self) -> None:
-        """Go on once the first frame is on the screen."""
+        """Go on once the first frame is on the screen; a request to end restores the terminal."""
+        with contextlib.suppress(
+            NotImplementedError, ValueError, RuntimeError
+        ):  # not there, or not the main thread
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:

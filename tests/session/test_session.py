@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from airochat.characters import Card
 from airochat.errors import AirochatError, ModelError, SettingsError, StoreError, TemplateError, UsageError
 from airochat.session import Session, SessionManager
 from airochat.session.events import (
+    ModelFailed,
+    ModelLoading,
     ModelReady,
     Notice,
     PromptReady,
@@ -398,4 +401,41 @@ def test_doubts_about_the_template_are_told_once(tmp_path: Path) -> None:
     assert len(told) == 1 and "guess" in told[0]
     ready = next(event for event in desk.events if isinstance(event, ModelReady))
     assert ready.doubts == (told[0],)
+    desk.manager.close()
+
+
+def test_undo_knows_what_another_program_wrote(tmp_path: Path) -> None:
+    with (
+        airochat.open(tmp_path, ScriptedBackend(REPLIES)) as one,
+        airochat.open(tmp_path, ScriptedBackend()) as two,
+    ):
+        first = one.new(title="shared")
+        first.send("left").wait(20)
+        second = two.load(first.id)
+        second.send("right").wait(20)
+        assert first.undo() and [message.text for message in first.history] == ["left", "one"]
+        assert first.redo() and [message.text for message in first.history][:3] == ["left", "one", "right"]
+
+
+def test_a_template_that_cannot_be_chosen_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("airochat.session.model.choose", broken)
+    told: queue.SimpleQueue[SessionEvent] = queue.SimpleQueue()
+    with airochat.open(tmp_path, ScriptedBackend()) as manager:
+        manager.subscribe(told.put)
+        manager.start()
+        while isinstance(event := told.get(timeout=20), ModelLoading):
+            pass
+        assert isinstance(event, ModelFailed) and "a fault" in event.message
+
+
+def test_a_broken_template_of_the_users_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "airoboros-1.toml").write_text("title = 1\n", encoding="utf-8")
+    desk = Desk(tmp_path, ScriptedBackend(REPLIES))
+    desk.say("Hello")
+    assert any(isinstance(event, Notice) and "airoboros-1.toml" in event.message for event in desk.events)
     desk.manager.close()

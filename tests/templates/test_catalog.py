@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import airochat.templates
 from airochat.errors import TemplateError
 from airochat.templates import Segment, Templates, parse_family
 from airochat.templates.template import Marks
@@ -178,3 +179,11 @@ def test_any_text_survives_in_a_template_file(title: str, mark: str, stop: str) 
     )
     again = parse_family("chatml", family_toml(family), "again.toml")
     assert (again.title, again.stop, again.user) == (title, (stop,), family.user)
+
+
+def test_a_file_with_a_colon_in_its_name_is_a_problem_and_no_template(tmp_path: Path) -> None:
+    shipped = (Path(airochat.templates.__file__).parent / "data" / "chatml.toml").read_text(encoding="utf-8")
+    (tmp_path / "a:b.toml").write_text(shipped, encoding="utf-8")
+    templates = Templates(tmp_path)
+    assert "a:b" not in templates.names()
+    assert ["colon" in str(problem) for problem in templates.problems] == [True]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import doctest
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import airochat.templates
 from airochat.errors import TemplateError
 from airochat.templates import Choice, Templates, Vocabulary, detect, names
 from airochat.templates import choose as choose_template
@@ -246,3 +248,33 @@ def test_no_model_at_all() -> None:
     choice = detect("whatever", None, None, Templates())
     assert (choice.template.name, choice.confidence) == ("chatml", "guess")
     assert "No model is loaded" in choice.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("airoboros-l2-13b-3.0/ggml-model-q4_0.gguf", "airoboros-3.0"),
+        ("airoboros-65b-gpt4-1.3/airoboros.Q4_K_M.gguf", "airoboros-1"),
+        ("/home/airoboros/vicuna-13b-v1.5.gguf", "vicuna-1.1"),
+        ("/home/airoboros/mistral-7b-instruct-v0.2.Q4_K_M.gguf", "mistral"),
+        ("airoboros-l2-13b-3.0/llama-3-8b-instruct.gguf", "llama-3"),
+    ],
+)
+def test_a_folder_counts_only_for_a_file_that_tells_nothing(path: str, template: str) -> None:
+    assert detect(path, None, None, Templates()).template.name == template
+
+
+def test_llama_3_is_known_by_its_tokenizer() -> None:
+    metadata = {"tokenizer.ggml.model": "gpt2", "llama.block_count": "80"}
+    assert detect("airoboros-3.3", metadata, None, Templates()).template.name == "llama-3"
+
+
+def test_the_users_own_template_for_a_version_is_taken_and_said(tmp_path: Path) -> None:
+    shipped = Path(airochat.templates.__file__).parent / "data" / "airoboros-2.toml"
+    for name in ("aaa", "zzz"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"{name}.toml").write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+        choice = detect("airoboros-l2-70b-2.2.1", None, None, Templates(folder))
+        assert choice.template.name == name
+        assert f"The template {name} is your own." in choice.reasons

@@ -379,8 +379,8 @@ def test_a_kept_reply_stands_after_the_reply_prefix_and_closes_once() -> None:
         ("airoboros-1.4:no-space", (" USER:", "\nUSER:"), (" ASSISTANT:", "\nASSISTANT:"), ("eos",)),
         ("airoboros-2.1", ("\nUSER:",), ("\nASSISTANT:",), ("eos",)),
         ("airoboros-2", ("\nUSER:",), ("\nASSISTANT:",), ("eos",)),
-        ("airoboros-3.0", (" [INST] ", "\n[INST] "), (" [/INST]", "[/INST]"), ("eos",)),
-        ("airoboros-3", (" [INST] ", "\n[INST] "), (" [/INST]", "[/INST]"), ("eos",)),
+        ("airoboros-3.0", (), (" [/INST]", "[/INST]"), ("eos",)),
+        ("airoboros-3", (), (" [/INST]", "[/INST]"), ("eos",)),
         (
             "llama-3",
             ("<|eot_id|>", "<|start_header_id|>"),
@@ -406,6 +406,7 @@ def test_stops(
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("airoboros-3", "Llama 2 writes [INST] and [/INST] around it."),
         ("airoboros-1", "He logged in as SUPERUSER: then typed `USER:root`."),
         ("airoboros-2", "The prompt is A chat. USER: hello ASSISTANT: hi, on one line."),
         ("airoboros-2.1", "Write USER: before it, and SUPERUSER: never.\n USER: is no border."),
@@ -424,7 +425,6 @@ def test_what_only_looks_like_a_border_ends_no_reply(name: str, text: str) -> No
         ("airoboros-1", "Hello. USER: and you?"),
         ("airoboros-1", "Hello.\nUSER: and you?"),
         ("airoboros-2", "Hello.\nUSER: and you?"),
-        ("airoboros-3", "Hello. [INST] and you? [/INST]"),
         ("alpaca", "Hello.\n\n### Instruction:\nAnd you?"),
     ],
 )

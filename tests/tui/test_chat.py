@@ -81,6 +81,14 @@ async def test_a_reply_goes_on_and_the_model_speaks_for_the_user(open_terminal: 
         await until(pilot, lambda: "not a reply" in terminal.text)
 
 
+async def test_two_slashes_are_a_text_that_begins_with_one(open_terminal: Make) -> None:
+    terminal = open_terminal(["Yes."])
+    async with terminal.run() as pilot:
+        await say(terminal, pilot, "//me waves")
+        session = terminal.app.desk.session
+        assert session is not None and session.history[0].text == "/me waves"
+
+
 async def test_a_running_reply_leaves_what_is_written_in_the_composer(open_terminal: Make) -> None:
     terminal = open_terminal(gated=True)
     async with terminal.run() as pilot:

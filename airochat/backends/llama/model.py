@@ -50,7 +50,9 @@ class Model:
             self._step(1.0, "making the context")
             self.context = self._make_context()
             self._add_adapters()
-            self.n_ctx = int(L.llama_n_ctx(self.context))
+            granted = int(L.llama_n_ctx(self.context))
+            # llama.cpp rounds up to 256; a user who set a number shall find that number.
+            self.n_ctx = min(granted, options.n_ctx) if isinstance(options.n_ctx, int) else granted
             self.n_batch = int(L.llama_n_batch(self.context))
             self.memory = L.llama_get_memory(self.context)
             self.can_rewind = not (
@@ -146,6 +148,7 @@ class Model:
         n_ctx_train = int(L.llama_model_n_ctx_train(self._handle))
         return ModelInfo(
             name=self._path.stem,
+            path=str(self._path),
             fingerprint=fingerprint(self._path),
             architecture=metadata.get("general.architecture", ""),
             parameters=int(L.llama_model_n_params(self._handle)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from llama_cpp import llama_cpp as _llama
@@ -50,7 +50,9 @@ class Vocab:
         self.shown = PieceTable(handle, spelled=False)
         self.spelled = PieceTable(handle, spelled=True)
         attributes = [L.llama_vocab_get_attr(handle, token) for token in range(self.size)]
-        self.ends = frozenset(token for token in range(self.size) if L.llama_vocab_is_eog(handle, token))
+        control = self._control_ids(attributes)
+        ends = (token for token in range(self.size) if L.llama_vocab_is_eog(handle, token))
+        self.ends = frozenset(token for token in ends if token in control)
         """The tokens with which this model ends a reply."""
         self.vocabulary = self._vocabulary(attributes)
         self._sentinels = self._choose_sentinels()
@@ -126,20 +128,32 @@ class Vocab:
     def _text(self, token: int) -> str:
         return self.spelled[token].decode("utf-8", "replace")
 
+    def _control_ids(self, attributes: list[int]) -> Collection[int]:
+        """Return the ids that may be BOS or end a reply.
+
+        For a BPE file that names none, llama.cpp takes a fixed id, whatever ordinary token that is; for SentencePiece
+        that id is right, also in old files without token types.
+        """
+        if L.llama_vocab_type(self._handle) == L.LLAMA_VOCAB_TYPE_SPM:
+            return range(self.size)
+        wanted = L.LLAMA_TOKEN_ATTR_CONTROL | L.LLAMA_TOKEN_ATTR_USER_DEFINED
+        return frozenset(token for token, attribute in enumerate(attributes) if attribute & wanted)
+
     def _vocabulary(self, attributes: list[int]) -> Vocabulary:
         wanted = L.LLAMA_TOKEN_ATTR_CONTROL | L.LLAMA_TOKEN_ATTR_USER_DEFINED
         specials: dict[str, int] = {}
         for token, attribute in enumerate(attributes):
             if attribute & wanted:
                 specials.setdefault(self._text(token), token)
+        control = self._control_ids(attributes)
         return Vocabulary(
-            bos=_known(L.llama_vocab_bos(self._handle)),
-            eos=_known(L.llama_vocab_eos(self._handle)),
-            eot=_known(L.llama_vocab_eot(self._handle)),
+            bos=_known(L.llama_vocab_bos(self._handle), control),
+            eos=_known(L.llama_vocab_eos(self._handle), control),
+            eot=_known(L.llama_vocab_eot(self._handle), control),
             add_bos=bool(L.llama_vocab_get_add_bos(self._handle)),
             specials=specials,
         )
 
 
-def _known(token: int) -> int | None:
-    return int(token) if token >= 0 else None
+def _known(token: int, control: Collection[int]) -> int | None:
+    return int(token) if token in control else None

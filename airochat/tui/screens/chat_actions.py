@@ -88,11 +88,11 @@ class ChatActions(Screen[None]):
             self.activity.problem("A reply is being written.", "Esc stops it; what you wrote stays here.")
         elif not self.manager.settings.model and self.manager.model_state is None:
             self.choose_model()
-        elif text.startswith("/"):
+        elif text.startswith("/") and not text.startswith("//"):
             self._command(text)
         elif not text.strip() and not len(self.desk.conversation):
             self.activity.problem("There is nothing to send yet.")
-        elif self.attempt(lambda session: session.send(text), begin=True):
+        elif self.attempt(lambda session: session.send(text[text.startswith("//") :]), begin=True):
             self.composer.accept()
             self.transcript.go_end()
 
@@ -303,10 +303,8 @@ class ChatActions(Screen[None]):
         """Tell about the model and why its template was chosen."""
         state = self.manager.model_state
         if isinstance(state, ModelReady):
-            info, why = state.info, "; ".join(state.why)
-            self.tell(
-                f"{info.name} on {info.device}, context {info.n_ctx}. Template {state.template}: {why}."
-            )
+            info, why = state.info, " ".join(state.why)
+            self.tell(f"{info.name} on {info.device}, context {info.n_ctx}. Template {state.template}: {why}")
         else:
             self.tell("No model is loaded.", "F4 chooses one.")
 

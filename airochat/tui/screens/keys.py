@@ -16,7 +16,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("enter", "send; empty: let the model go on"),
             ("ctrl+j", "new line; in some terminals shift+enter, too"),
             ("↑ in the first row", "what you sent before"),
-            ("/", "a command, such as /note"),
+            ("/", "a command, such as /note; // for a text that begins with /"),
             ("tab", "to the messages, and back"),
         ),
     ),

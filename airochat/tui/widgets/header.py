@@ -10,6 +10,8 @@ from airochat.text import one_line
 
 _TITLE = 20
 """Cells that a title gets at least."""
+_SHORT = 16
+"""Cells that the first fact, the model's name, is cut to before another one is left out."""
 
 
 class Header(Widget):
@@ -35,7 +37,10 @@ class Header(Widget):
     def render(self) -> Content:
         """Draw the line."""
         width, right = self.content_size.width, list(self._facts)
-        while len(right) > 1 and min(_TITLE, cell_len(self._title)) + cell_len(" · ".join(right)) + 3 > width:
+        least = min(_TITLE, cell_len(self._title)) + 3
+        if right and least + cell_len(" · ".join(right)) > width:
+            right[0] = one_line(right[0], _SHORT)
+        while len(right) > 1 and least + cell_len(" · ".join(right)) > width:
             right.pop()
         facts = " · ".join(right)
         room = width - cell_len(facts) - 3

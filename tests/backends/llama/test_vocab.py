@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from llama_cpp import llama_cpp as L
 
 from airochat.backends.llama.vocab import Vocab
-from tests.models import bpe_tokens, find, spm_tokens
+from tests.models import bpe_tokens, find, spm_tokens, write_model
 
 MARKUP = ["<", ">", "|", "s", "</s>", "<s>", "<|im_start|>", "<|user|>", "[INST]", "<unk>", "<0x41>"]
 PARTS = [*MARKUP, " ", "  ", "\n", "é", "🦙", "\0", "the", "river", "user"]
@@ -109,3 +109,11 @@ def test_ids_out_of_range_have_no_bytes(vocab: Vocab) -> None:
 
 def test_lone_surrogates_are_replaced(vocab: Vocab) -> None:
     assert text(vocab, vocab.encode("a\ud800b", True)) == "a?b"
+
+
+def test_a_file_that_names_no_bos_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("add_bos_token_id", "add_eos_token_id"):
+        monkeypatch.setattr(f"gguf.GGUFWriter.{name}", lambda *_: None)
+    for vocab in load(write_model(tmp_path / "model.gguf", "bpe")):
+        assert vocab.vocabulary.bos is None
+        assert vocab.ends <= set(vocab.vocabulary.specials.values())
