@@ -49,6 +49,7 @@ class Worker:
             self._loop.run_forever()
             self._loop.run_until_complete(self._end_tasks())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(_last_callbacks())
         finally:
             self._loop.close()
 
@@ -57,6 +58,12 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _last_callbacks() -> None:
+    """Let generators end that were dropped just now: a callback makes a task for each, and the task closes it."""
+    for _ in range(2):
+        await asyncio.sleep(0)
 
 
 def _pass_on(task: asyncio.Task[T], future: Future[T]) -> None:
