@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
@@ -309,7 +310,13 @@ def test_loading_reports_its_steps_and_then_the_model(make: Make) -> None:
 
 def test_waiting_can_time_out_and_starts_loading_by_itself(make: Make) -> None:
     backend = make()
-    with pytest.raises(TimeoutError):
+    # A script may be loaded before one can look; a model never is.
+    at_once = (
+        contextlib.suppress(TimeoutError)
+        if isinstance(backend, ScriptedBackend)
+        else pytest.raises(TimeoutError)
+    )
+    with at_once:
         backend.wait(0)
     assert backend.wait(WAIT_S).n_vocab > 0
 
