@@ -7,6 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no reason for a property to fail.
+settings.register_profile("airochat", deadline=None)
+settings.load_profile("airochat")
 
 
 @pytest.fixture(autouse=True)
