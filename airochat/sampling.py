@@ -33,7 +33,8 @@ class Sampling:
 
     Names are llama.cpp's. ``temperature`` 0 always takes the likeliest token; ``top_k`` 0, ``top_p`` 1, ``min_p`` 0
     and ``repeat_penalty`` 1 switch their sampler off. ``seed`` None draws a new one for every turn. ``max_tokens`` is
-    the length of a reply, and what is kept free for it in the context. ``stop`` are texts that end a reply.
+    the length of a reply, and what is kept free for it in the context. ``stop`` are texts that end a reply. ``ignore_eos`` keeps the
+    model from ending it by itself.
     """
 
     temperature: float = 0.8
@@ -47,6 +48,7 @@ class Sampling:
     seed: int | None = None
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
+    ignore_eos: bool = False
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
@@ -54,6 +56,8 @@ class Sampling:
             if value is None and name == "seed":
                 continue
             checks.number(name, value, low, high, whole=name in _WHOLE)
+        if not isinstance(self.ignore_eos, bool):
+            raise SettingsError(f"ignore_eos = {self.ignore_eos!r} must be true or false.")
         if isinstance(self.stop, str) or not all(isinstance(text, str) and text for text in self.stop):
             raise SettingsError(f"stop = {self.stop!r} is not a list of texts.")
 

@@ -21,6 +21,7 @@ _SAMPLING_HELP = {
     "presence_penalty": "Penalty for tokens that were used at all.",
     "seed": "The same seed gives the same reply.",
     "max_tokens": "Length of the reply in tokens.",
+    "ignore_eos": "Keep the model from ending a reply by itself.",
     "stop": "A text that ends the reply; may be given several times.",
 }
 _OPTION_TYPES: dict[str, Any] = {"int": click.INT, "int | None": click.INT, "float": click.FLOAT}
@@ -65,8 +66,11 @@ def sampling_options(command: F) -> F:
         flags = [f"--{field.name.replace('_', '-')}", field.name]
         if field.name == "temperature":
             flags.insert(1, "--temp")
+        help_text = _SAMPLING_HELP.get(field.name, "")
+        if str(field.type) == "bool":
+            wrapped = click.option(*flags, is_flag=True, default=None, help=help_text)(wrapped)
+            continue
         # Fields whose type is not in the table are lists of texts.
         kind = _OPTION_TYPES.get(str(field.type), click.STRING)
-        help_text = _SAMPLING_HELP.get(field.name, "")
         wrapped = click.option(*flags, type=kind, multiple=kind is click.STRING, help=help_text)(wrapped)
     return wrapped  # type: ignore[return-value]

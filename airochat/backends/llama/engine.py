@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -92,8 +92,10 @@ class Engine:
     ) -> Generator[Event, None, StopReason]:
         if not (yield from self._read(prompt)):
             return "user"
-        with closing(Sampler(self._model.vocab.size, request.sampling, prompt)) as sampler:
-            return (yield from self._write(request, reply, sampler.chain))
+        vocab = self._model.vocab
+        ends = vocab.ends.union(request.stop_tokens)
+        with closing(Sampler(vocab.size, request.sampling, prompt, ends)) as sampler:
+            return (yield from self._write(request, reply, sampler.chain, ends))
 
     def _read(self, prompt: tuple[int, ...]) -> Generator[Event, None, bool]:
         """Bring the prompt into the cache; return whether that was done, false if it was stopped."""
@@ -112,8 +114,9 @@ class Engine:
             yield PromptProgress(done, total, self._reused)
         return True
 
-    def _write(self, request: Request, reply: Reply, chain: int) -> Generator[Event, None, StopReason]:
-        ends = self._model.vocab.ends.union(request.stop_tokens)
+    def _write(
+        self, request: Request, reply: Reply, chain: int, ends: Collection[int]
+    ) -> Generator[Event, None, StopReason]:
         limit, n_ctx, clock = request.sampling.max_tokens, self._model.n_ctx, time.perf_counter
         tokens, cached = reply.tokens, self._cached
         while True:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from llama_cpp import llama_cpp as _llama
@@ -17,13 +18,19 @@ _COLDEST = 1e-3
 class Sampler:
     """llama.cpp's chain for one reply: penalties, top-k, top-p, min-p, temperature, and a seeded choice.
 
-    ``history`` are the tokens before the reply, of which the penalties remember the last ones; ids must be in range.
+    ``history`` are the tokens before the reply, of which the penalties remember the last ones, and ``ends`` those that
+    end it, which are never chosen if they are to be ignored; ids must be in range.
     """
 
-    def __init__(self, n_vocab: int, sampling: Sampling, history: Sequence[int]) -> None:
+    def __init__(
+        self, n_vocab: int, sampling: Sampling, history: Sequence[int], ends: Collection[int] = ()
+    ) -> None:
         parameters = L.llama_sampler_chain_default_params()
         parameters.no_perf = True
         self.chain = L.llama_sampler_chain_init(parameters)
+        if sampling.ignore_eos and ends:
+            biases = (L.llama_logit_bias * len(ends))(*((token, -math.inf) for token in ends))
+            L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_logit_bias(n_vocab, len(ends), biases))
         self._add_penalties(n_vocab, sampling, history)
         if sampling.temperature < _COLDEST:
             L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_greedy())

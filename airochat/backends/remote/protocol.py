@@ -47,6 +47,9 @@ def completion_body(request: Request, model: str) -> dict[str, Any]:
         body["repeat_last_n"] = body["repetition_penalty_range"] = sampling.repeat_last_n
     if sampling.seed is not None:
         body["seed"] = sampling.seed
+    if sampling.ignore_eos:
+        # The second name is that of text-generation-webui and KoboldCpp.
+        body["ignore_eos"] = body["ban_eos_token"] = True
     if request.stop:
         body["stop"] = list(request.stop)
     if model:

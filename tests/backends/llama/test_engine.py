@@ -112,6 +112,17 @@ def test_a_repeat_penalty_sees_the_prompt(open_model: Open, tmp_path: Path) -> N
     assert listen(backend, request((letter, START), dataclasses.replace(held, repeat_last_n=1))).text == "a"
 
 
+def test_a_model_that_may_not_end_its_reply_goes_on(open_model: Open, tmp_path: Path) -> None:
+    """Neither the model's own end token nor one that the template names is chosen, however likely."""
+    letter, other = 3 + ord("a"), 3 + ord("b")
+    backend = open_model(write_model(tmp_path / "m.gguf", chain={START: letter, letter: END, other: letter}))
+    assert listen(backend, request((letter, START), GREEDY)).text == "a"
+    endless = listen(backend, request((letter, START), GREEDY.replace(ignore_eos=True)))
+    assert (endless.finished.reason, len(endless.finished.tokens)) == ("length", GREEDY.max_tokens)
+    named = dataclasses.replace(request((START,), GREEDY.replace(ignore_eos=True)), stop_tokens=(letter,))
+    assert letter not in listen(backend, named).finished.tokens
+
+
 def test_sampling_parameters_change_the_choice(open_model: Open, spm_model: Path) -> None:
     backend = open_model(spm_model)
     wild = Sampling(temperature=10, top_k=0, top_p=1, min_p=0, seed=3, max_tokens=16)

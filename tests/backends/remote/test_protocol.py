@@ -70,16 +70,18 @@ def test_what_is_not_json(body: str) -> None:
 
 def test_sampling_fields() -> None:
     sampling = Sampling(temperature=0.5, top_k=7, seed=3, max_tokens=9, repeat_penalty=1.2, repeat_last_n=5)
+    sampling = sampling.replace(ignore_eos=True)
     body = protocol.completion_body(Request("1", "Hello", sampling, stop=("USER:",)), "tiny")
     assert body["prompt"] == "Hello"
     assert (body["temperature"], body["top_k"], body["seed"], body["max_tokens"]) == (0.5, 7, 3, 9)
     assert body["repeat_penalty"] == body["repetition_penalty"] == 1.2
+    assert body["ignore_eos"] is body["ban_eos_token"] is True
     assert (body["stop"], body["model"], body["stream"]) == (["USER:"], "tiny", True)
 
 
 def test_what_is_off_is_not_sent() -> None:
     body = protocol.completion_body(Request("1", "Hello", Sampling()), "")
-    assert not {"seed", "stop", "model", "repeat_penalty", "repetition_penalty"} & body.keys()
+    assert not {"seed", "stop", "model", "repeat_penalty", "repetition_penalty", "ignore_eos"} & body.keys()
 
 
 def test_counts() -> None:
