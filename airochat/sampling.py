@@ -33,8 +33,8 @@ class Sampling:
 
     Names are llama.cpp's. ``temperature`` 0 always takes the likeliest token; ``top_k`` 0, ``top_p`` 1, ``min_p`` 0
     and ``repeat_penalty`` 1 switch their sampler off. ``seed`` None draws a new one for every turn. ``max_tokens`` is
-    the length of a reply, and what is kept free for it in the context. ``stop`` are texts that end a reply. ``ignore_eos`` keeps the
-    model from ending it by itself.
+    the length of a reply, and what is kept free for it in the context. ``stop`` are texts that end a reply.
+    ``ignore_eos`` keeps the model from ending it by itself.
     """
 
     temperature: float = 0.8

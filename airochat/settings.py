@@ -11,6 +11,7 @@ from typing import Any
 
 from airochat import checks
 from airochat.errors import SettingsError, StoreError
+from airochat.roleplay import Roleplay
 from airochat.sampling import Sampling
 
 KV_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
@@ -97,6 +98,10 @@ class EngineOptions:
                 f"type_v = {self.type_v!r} needs flash attention.", 'Set flash_attn = "auto".'
             )
 
+    def replace(self, **changes: Any) -> EngineOptions:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -118,6 +123,7 @@ class Settings:
     """Names of plugins that must not run."""
     engine: EngineOptions = field(default_factory=EngineOptions)
     sampling: Sampling = field(default_factory=Sampling)
+    roleplay: Roleplay = field(default_factory=Roleplay)
 
     def __post_init__(self) -> None:
         for name in ("model", "template", "theme", "user_name", "system"):
@@ -131,36 +137,31 @@ class Settings:
     def replace(self, changes: Mapping[str, Any]) -> Settings:
         """Return a copy with settings changed by name.
 
-        Engine and sampling fields are named directly (``n_ctx``, ``temperature``) or, for sampling, under
-        ``sampling``. An unknown name is a `SettingsError` with the closest known one.
+        Engine, sampling and roleplay fields are named directly (``n_ctx``, ``temperature``) or, for the last two,
+        under ``sampling`` and ``roleplay``. An unknown name is a `SettingsError` with the closest known one.
         """
         own: dict[str, Any] = {}
-        engine: dict[str, Any] = {}
-        sampling: dict[str, Any] = {}
+        fields: dict[str, dict[str, Any]] = {group: {} for group in _GROUPS}
         for name, value in changes.items():
             value = _frozen(value)
-            if name == "sampling" and isinstance(value, Mapping):
-                sampling.update({key: _frozen(entry) for key, entry in value.items()})
-            elif name == "sampling" and isinstance(value, Sampling):
-                own[name] = value
-            elif name == "sampling":
+            home = next((group for group, kind in _GROUPS.items() if name in kind.__dataclass_fields__), None)
+            if name in _TABLES and isinstance(value, Mapping):
+                fields[name].update({key: _frozen(entry) for key, entry in value.items()})
+            elif name in _TABLES and not isinstance(value, _GROUPS[name]):
                 raise SettingsError(
-                    f"sampling = {value!r} is not a table.", "Write it as [sampling] with fields."
+                    f"{name} = {value!r} is not a table.", f"Write it as [{name}] with fields."
                 )
-            elif name in EngineOptions.__dataclass_fields__:
-                engine[name] = value
-            elif name in Sampling.__dataclass_fields__:
-                sampling[name] = value
+            elif home is not None:
+                fields[home][name] = value
             elif name in Settings.__dataclass_fields__:
                 own[name] = value
             else:
                 raise SettingsError(
                     f"There is no setting {name!r}.", checks.did_you_mean(name, setting_names())
                 )
-        if engine:
-            own["engine"] = dataclasses.replace(self.engine, **engine)
-        if sampling:
-            own["sampling"] = own.get("sampling", self.sampling).replace(**sampling)
+        for group, given in fields.items():
+            if given:
+                own[group] = own.get(group, getattr(self, group)).replace(**given)
         return dataclasses.replace(self, **own)
 
     @classmethod
@@ -172,10 +173,14 @@ class Settings:
         return settings.replace(overrides or {})
 
 
+_GROUPS: dict[str, Any] = {"engine": EngineOptions, "sampling": Sampling, "roleplay": Roleplay}
+_TABLES = ("sampling", "roleplay")
+
+
 def setting_names() -> list[str]:
     """Return every name that a settings file may hold."""
-    own = [name for name in Settings.__dataclass_fields__ if name != "engine"]
-    return sorted({*own, *EngineOptions.__dataclass_fields__, *Sampling.__dataclass_fields__})
+    names = set(Settings.__dataclass_fields__)
+    return sorted(names.union(*(kind.__dataclass_fields__ for kind in _GROUPS.values())))
 
 
 def read_file(path: Path) -> dict[str, Any]:

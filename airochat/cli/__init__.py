@@ -14,6 +14,8 @@ COMMANDS = {
     "repl": "Chat line by line, without taking over the screen.",
     "prompt": "Print the exact prompt that a model would get.",
     "chats": "List, show, export, delete and restore chats.",
+    "cards": "List, show, check, import, export and edit characters.",
+    "personas": "List, add and choose personas: who you are in chats.",
     "models": "List models, and tell what a model file is.",
     "templates": "List and show prompt templates, and find the one for a model.",
     "forms": "Use the request forms that the Airoboros models were trained on.",
@@ -23,7 +25,7 @@ COMMANDS = {
 }
 """Every command and its line in ``airochat --help``."""
 
-CHAT_OPTIONS = ("model", "card", "session", "theme", "template", "new")
+CHAT_OPTIONS = ("model", "card", "persona", "session", "theme", "template", "new")
 
 
 @click.group(
@@ -34,7 +36,13 @@ CHAT_OPTIONS = ("model", "card", "session", "theme", "template", "new")
     subcommand_metavar="[COMMAND [ARGS]…]",
 )
 @click.option("--model", metavar="M", help="A path, a known name, demo, or remote:ADDRESS.")
-@click.option("--card", metavar="C", help="A character card for a new chat.")
+@click.option(
+    "--card",
+    metavar="C",
+    multiple=True,
+    help="A character card for a new chat: a file, or a name from the library; several make a group.",
+)
+@click.option("--persona", metavar="NAME", help="Who you are in a new chat.")
 @click.option("--session", metavar="S", help="The chat to open, by id, its beginning, or title.")
 @click.option("--theme", metavar="T", help="Colours for the terminal.")
 @click.option("--template", metavar="T", help="The prompt template, instead of the model's.")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from airochat.cli.reading import user_path
 from airochat.errors import UsageError
 from airochat.paths import Home
 from airochat.text import clean
 
 if TYPE_CHECKING:
+    from airochat.characters import Persona
     from airochat.session import Session, SessionManager
     from airochat.settings import Settings
 
@@ -67,11 +67,9 @@ class Opening:
         found: Session | None,
         template: str | None = None,
         system: str | None = None,
-        card: str | None = None,
+        card: Sequence[str] = (),
         persona: str | None = None,
     ) -> None:
-        from airochat.characters import Persona, read_card
-
         if found is not None and (card or persona):
             raise UsageError(
                 "--card and --persona are for a new chat.", "Leave out --session and --continue."
@@ -80,8 +78,10 @@ class Opening:
         self.manager = manager
         self._template = template
         self._system = system
-        self._card = read_card(user_path(card)) if card else None
-        self._persona = Persona(persona) if persona else None
+        for one in card:
+            manager.find_card(one)
+        self._cards = list(card)
+        self._persona = find_persona(manager, persona)
         self.found = found
         """The chat, or None as long as a new one has not been needed."""
 
@@ -98,9 +98,21 @@ class Opening:
     def begin(self) -> Session:
         """Begin a new chat and return it."""
         self.found = self.manager.new(
-            card=self._card, persona=self._persona, template=self._template, system=self._system
+            card=self._cards, persona=self._persona, template=self._template, system=self._system
         )
         return self.found
+
+
+def find_persona(manager: SessionManager, name: str | None) -> Persona | None:
+    """Return the persona of ``--persona``: a known one, or else one of that name alone."""
+    from airochat.characters import Persona
+
+    if not name:
+        return None
+    try:
+        return manager.personas.get(name)
+    except UsageError:
+        return Persona(name)
 
 
 def json_option(command: F) -> F:

@@ -13,6 +13,7 @@ from airochat.cli.lines import Lines
 from airochat.cli.stream import Diagnostics, load_model, stream
 from airochat.errors import AirochatError, UsageError
 from airochat.session import Session, SessionManager, Turn
+from airochat.session.commands import CHAT_COMMANDS, run_command
 from airochat.text import clean, one_line
 
 _HELP = {
@@ -81,7 +82,15 @@ class Dialogue:
         elif name in self._commands:
             self._commands[name](rest.strip())
         else:
-            put(self._chat().command(line))
+            self._command(line)
+
+    def _command(self, line: str) -> None:
+        chat = self._chat()
+        answer = run_command(chat, line)
+        if isinstance(answer, Turn):
+            self._show(lambda: answer)
+        elif answer:
+            put(answer)
 
     def _chat(self) -> Session:
         """Return the chat; a new one is made by the first line that needs it."""
@@ -93,10 +102,14 @@ class Dialogue:
     def _show(self, begin: Callable[[], Turn]) -> None:
         load_model(self._manager, self._diagnostics)
         turn = begin()
-        interrupted = stream(turn, self._diagnostics)
-        self._failed |= turn.reason == "failed"
-        if interrupted and not self._lines.interactive:
-            raise KeyboardInterrupt
+        while True:
+            interrupted = stream(turn, self._diagnostics, names=len(self._chat().group.names) > 1)
+            self._failed |= turn.reason == "failed"
+            if interrupted and not self._lines.interactive:
+                raise KeyboardInterrupt
+            if interrupted or turn.reason == "failed" or not self._chat().group.due():
+                return
+            turn = self._chat().speak(**self._sampling)
 
     def _greet(self) -> None:
         self._manager.start()
@@ -126,8 +139,9 @@ class Dialogue:
 
     def _help(self) -> None:
         commands = {f"/{name}": command.summary for name, command in self._manager.commands().items()}
-        for name, summary in (_HELP | commands).items():
-            _tell(f"{name:14} {one_line(summary)}")
+        about_cast = {command.usage: command.summary for command in CHAT_COMMANDS.values()}
+        for name, summary in (_HELP | about_cast | commands).items():
+            _tell(f"{name:20} {one_line(summary)}")
 
 
 def _tell(text: str) -> None:

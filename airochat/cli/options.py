@@ -37,7 +37,12 @@ def chat_options(command: F) -> F:
         click.option("--continue", "latest", is_flag=True, help="Go on with the latest chat."),
         click.option("--template", metavar="T", help="The prompt template, instead of the model's."),
         click.option("--system", metavar="S", help="The system prompt."),
-        click.option("--card", metavar="C", help="A character card, for a new chat."),
+        click.option(
+            "--card",
+            metavar="C",
+            multiple=True,
+            help="A character card for a new chat: a file, or a name from the library; several make a group.",
+        ),
         click.option("--persona", metavar="NAME", help="Who you are in a new chat."),
     )
     for option in reversed(options):

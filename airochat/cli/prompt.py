@@ -12,10 +12,13 @@ import click
 
 from airochat.cli.common import load_settings, open_home, print_json
 from airochat.cli.lazy import report
-from airochat.cli.reading import read_text, user_path
+from airochat.cli.people import People, find_people
+from airochat.cli.reading import read_text
 from airochat.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airochat.backends.base import ModelInfo
     from airochat.prompt import PromptPlan, Tokenizer
     from airochat.settings import Settings
@@ -47,8 +50,13 @@ class _Wanted:
 @click.option("--model-name", metavar="NAME", help="Choose the template by a model's name; none is loaded.")
 @click.option("--template", metavar="T", help="The prompt template, instead of the model's.")
 @click.option("--system", metavar="S", help="The system prompt.")
-@click.option("--card", metavar="C", help="A character card.")
-@click.option("--user", metavar="NAME", help="The name of who speaks.")
+@click.option(
+    "--card", metavar="C", multiple=True, help="A character card: a file, or a name from the library."
+)
+@click.option("--speaker", metavar="NAME", help="Who of several characters answers.")
+@click.option(
+    "--user", metavar="NAME", help="The name of who speaks; a known persona brings its description."
+)
 @click.option("--history", metavar="FILE.json", help="Messages that came before, a list of role and content.")
 @click.option("--prefill", metavar="TEXT", help="Words that the reply shall start with.")
 @click.option(
@@ -68,7 +76,8 @@ def prompt(
     model_name: str | None,
     template: str | None,
     system: str | None,
-    card: str | None,
+    card: tuple[str, ...],
+    speaker: str | None,
     user: str | None,
     history: str | None,
     prefill: str | None,
@@ -78,19 +87,21 @@ def prompt(
 ) -> None:
     """Print the exact prompt that a model would get for TEXT, which may be - for standard input.
 
-    Control tokens are spelled out. Into a file or a pipe go exactly the prompt's bytes, with no newline at the end;
-    in a terminal, spaces at the end of a line are shown as dots.
+    With a card and without a history the chat begins with the character's greeting. Control tokens are spelled out.
+    Into a file or a pipe go exactly the prompt's bytes, with no newline at the end; in a terminal, spaces at the end
+    of a line are shown as dots.
     """
     if model and model_name:
         raise click.UsageError("Give only one of --model and --model-name.", ctx)
     wanted = _wanted(ctx, text, prefill or "", history, goes_on, impersonate)
     settings = load_settings(ctx, model=model, system=system, user_name=user)
+    people = find_people(open_home(ctx), settings, card, speaker or "")
     loads = bool(model) or not (model_name or template)
     if form == "tokens" and not loads:
         raise UsageError("Token ids need a model.", "Give one with --model.")
     opened = _loaded(ctx, settings, template) if loads else _named(ctx, model_name or "", template)
     with opened as target:
-        plan = _plan(settings, target, wanted, card)
+        plan = _plan(settings, target, wanted, people, open_home(ctx).folder("templates"))
         _show(plan, target, form)
     for warning in (*target.choice.doubts, *plan.warnings):
         report(warning)
@@ -152,30 +163,34 @@ def _choose(ctx: click.Context, name: str, template: str | None, info: ModelInfo
     return choose(template or "", name, metadata, vocabulary, known)
 
 
-def _plan(settings: Settings, target: _Target, wanted: _Wanted, card: str | None) -> PromptPlan:
-    from airochat.characters import read_card
+def _plan(settings: Settings, target: _Target, wanted: _Wanted, people: People, folder: Path) -> PromptPlan:
     from airochat.cli.history import read_history
     from airochat.conversation import Message
-    from airochat.prompt import assemble, card_blocks
+    from airochat.prompt import assemble
+    from airochat.templates import Templates
 
-    character = read_card(user_path(card)) if card else None
-    template, info = target.choice.template, target.info
-    messages = read_history(wanted.history, settings.user_name, character.name if character else "Assistant")
+    messages = read_history(wanted.history, people.user, people.reply_name)
+    if wanted.history is None:
+        messages += people.greeting()
     if wanted.text:
         parent = messages[-1].id if messages else None
-        messages.append(Message("new", parent, "user", settings.user_name, wanted.text))
-    n_ctx = info.n_ctx if info else 0
+        text = people.macros(messages, target.info).expand(wanted.text, card=people.card)
+        messages.append(Message("new", parent, "user", people.user, text))
+    staged = people.staged(
+        target.choice.template, Templates(folder), people.macros(messages, target.info), settings, wanted.goal
+    )
+    n_ctx = target.info.n_ctx if target.info else 0
     return assemble(
-        card_blocks(character, None, settings.user_name, settings.system or template.default_system),
+        staged.blocks,
         messages,
-        template,
+        staged.template,
         tokenizer=target.tokenizer,
         n_ctx=n_ctx,
         reserve=min(settings.sampling.max_tokens, n_ctx // 2),
-        default_system=settings.system,
+        default_system="" if people.cards else settings.system,
         goal=wanted.goal,
         prefill=wanted.prefill,
-        speakers=[settings.user_name] if character and wanted.goal == "reply" else [],
+        speakers=staged.speakers,
     )
 
 

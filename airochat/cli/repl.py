@@ -22,7 +22,7 @@ def repl(
     session: str | None,
     latest: bool,
     sampling: dict[str, Any],
-    **chat: str | None,
+    **chat: Any,
 ) -> None:
     """Chat line by line, without taking over the screen.
 

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from airochat.session import Session
 
 
+_NOT_SAMPLING = ("prefill", "speaker")
+
+
 @click.command()
 @click.argument("text")
 @chat_options
 @click.option(
     "--new", is_flag=True, help="Begin a new chat, which is what happens anyway without the two above."
 )
+@click.option("--speaker", metavar="NAME", default="", help="The character of a group that answers.")
 @click.option("--prefill", metavar="TEXT", default="", help="Words that the reply shall start with.")
 @sampling_options
 @json_option
@@ -33,11 +37,12 @@ def say(
     session: str | None,
     latest: bool,
     new: bool,
+    speaker: str,
     prefill: str,
     sampling: dict[str, Any],
     as_json: bool,
     model: str | None,
-    **chat: str | None,
+    **chat: Any,
 ) -> None:
     """Send one message and print the reply as it is written.
 
@@ -54,7 +59,7 @@ def say(
         else:
             text = text.removeprefix("/") if text.startswith("//") else text
             opening = Opening(manager, found, **chat)
-            ctx.exit(_send(opening, text, sampling | {"prefill": prefill}, as_json))
+            ctx.exit(_send(opening, text, sampling | {"prefill": prefill, "speaker": speaker}, as_json))
 
 
 def _run_command(session: Session | None, line: str, as_json: bool) -> None:
@@ -74,15 +79,24 @@ def _send(opening: Opening, text: str, wanted: dict[str, Any], as_json: bool) ->
     from airochat.cli.stream import Diagnostics, describe, load_model, stream
 
     manager = opening.manager
-    manager.settings.sampling.replace(**{name: value for name, value in wanted.items() if name != "prefill"})
+    manager.settings.sampling.replace(
+        **{name: value for name, value in wanted.items() if name not in _NOT_SAMPLING}
+    )
     diagnostics = Diagnostics()
     forget = manager.subscribe(diagnostics)
     info = load_model(manager, diagnostics)
     forget()
     session = opening.session()
     session.subscribe(diagnostics)
-    turn = session.send(text, **wanted)
-    interrupted = stream(turn, diagnostics, quiet=as_json)
+    group = len(session.group.names) > 1
+    turns = [session.send(text, **wanted)]
+    interrupted = stream(turns[0], diagnostics, quiet=as_json, names=group)
+    while not interrupted and turns[-1].reason != "failed" and not wanted["speaker"] and session.group.due():
+        turns.append(
+            session.speak(**{name: value for name, value in wanted.items() if name not in _NOT_SAMPLING})
+        )
+        interrupted = stream(turns[-1], diagnostics, quiet=as_json, names=group)
     if as_json:
-        print_json(describe(turn, session, manager, info))
-    return INTERRUPTED if interrupted else int(turn.reason == "failed")
+        described = [describe(turn, session, manager, info) for turn in turns]
+        print_json(described[0] | ({"following": described[1:]} if described[1:] else {}))
+    return INTERRUPTED if interrupted else int(turns[-1].reason == "failed")

@@ -15,7 +15,7 @@ from airochat.backends.base import ModelInfo
 from airochat.cli.common import put
 from airochat.cli.lazy import report
 from airochat.session import Session, SessionManager, Turn
-from airochat.session.events import ModelLoading, Notice, PromptRead, SessionEvent, TextAdded
+from airochat.session.events import ModelLoading, Notice, PromptRead, SessionEvent, TextAdded, TurnStarted
 from airochat.text import one_line
 
 LONG_PROMPT = 256
@@ -75,26 +75,33 @@ def load_model(manager: SessionManager, diagnostics: Diagnostics) -> ModelInfo:
     return info
 
 
-def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False) -> bool:
+def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False, names: bool = False) -> bool:
     """Print a reply as it is written, unless ``quiet``; return whether Ctrl-C stopped it.
 
-    What was written until then is kept. A second Ctrl-C leaves at once. A failure is told on stderr.
+    With ``names`` the speaker's name is told first. What was written until then is kept. A second Ctrl-C leaves at
+    once. A failure is told on stderr.
     """
     printed = ""
     with _stopped_by_ctrl_c(turn) as interrupted:
         for event in turn:
+            if isinstance(event, TurnStarted) and names and not quiet:
+                put(f"{one_line(event.name)}: ", end="")
             if isinstance(event, TextAdded) and not quiet:
                 diagnostics.clear()
                 put(event.text, end="")
                 printed += event.text
     diagnostics.clear()
+    kept = turn.message.text if turn.message and not quiet else ""
+    if printed and kept.startswith(printed):
+        put(kept[len(printed) :], end="")  # such as a closing quote
+        printed = kept
     if printed and not printed.endswith("\n"):
         click.echo()
     elif interrupted.is_set():
         click.echo(err=True)  # what follows is not to stand behind the terminal's ^C
-    if turn.message and not quiet and turn.message.text.strip() != printed.strip():
+    if kept and kept.strip() != printed.strip():
         report(
-            "A plugin changed this reply after it was written.",
+            "This reply was changed after it was written, by a plugin or to tidy it.",
             "`airochat chats show` prints it as it is kept.",
         )
     if turn.error:
@@ -135,6 +142,7 @@ def describe(turn: Turn, session: Session, manager: SessionManager, info: ModelI
         "seed": message.provenance.sampling.get("seed") if message else None,
         "session": session.id,
         "message": message.id if message else None,
+        "name": message.name if message else None,
         "stop_reason": turn.reason,
         "usage": {
             "prompt": turn.usage.prompt,

@@ -167,8 +167,10 @@ def _detect(known: Templates, model: str) -> Choice:
 
 
 def _example(template: Template) -> str:
-    from airochat.templates import ChatTurn, Part
+    from airochat.templates import ChatTurn, Part, Voices
 
+    names = {"user": "Rook", "assistant": "Maya"}
     said = (("user", "Who are you?"), ("assistant", "A traveller."), ("user", "Where from?"))
-    turns = [ChatTurn(role, (Part(text, "example"),)) for role, text in said]  # type: ignore[arg-type]
-    return "".join(segment.text for segment in template.render(turns))
+    turns = [ChatTurn(role, (Part(text, "example"),), names[role]) for role, text in said]  # type: ignore[arg-type]
+    shown = template.voiced(Voices(reply=names["assistant"], user=names["user"]))
+    return "".join(segment.text for segment in shown.render(turns))

@@ -6,14 +6,15 @@ import sys
 
 import click
 
-from airochat.cli.common import open_manager
+from airochat.cli.common import find_persona, open_manager
 from airochat.errors import UsageError
 
 
 def open_terminal(
     ctx: click.Context,
     model: str | None,
-    card: str | None,
+    card: tuple[str, ...],
+    persona: str | None,
     session: str | None,
     theme: str | None,
     template: str | None,
@@ -25,16 +26,17 @@ def open_terminal(
             "The chat needs a terminal for its input and output.",
             "In scripts and pipes, use `airochat say` or `airochat repl`.",
         )
-    if session and (new or card):
+    if session and (new or card or persona):
         raise UsageError(
-            "--session opens a chat that there is; --new and --card begin one.", "Leave out one of them."
+            "--session opens a chat that there is; --new, --card and --persona begin one.",
+            "Leave out one of them.",
         )
     with open_manager(ctx, model=model, template=template) as manager:
         chat = None
         if session:
             chat = manager.load(session)
-        elif new or card:
-            chat = manager.new(card=card)
+        elif new or card or persona:
+            chat = manager.new(card=card, persona=find_persona(manager, persona))
         from airochat.tui import run
 
         run(manager, chat, theme)

@@ -30,10 +30,11 @@ class Tree:
         newest message.
         """
         known = {message.id: message for message in messages}
-        children: dict[str | None, tuple[str, ...]] = {}
+        below: dict[str | None, list[str]] = {}
         for message in known.values():
             parent = message.parent if message.parent in known else None
-            children[parent] = (*children.get(parent, ()), message.id)
+            below.setdefault(parent, []).append(message.id)
+        children = {parent: tuple(ids) for parent, ids in below.items()}
         if head is not None and head not in known:
             head = next(reversed(known), None)
         return cls(known, children, head)

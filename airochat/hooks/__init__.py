@@ -16,12 +16,15 @@ from airochat.hooks.context import (
 from airochat.hooks.hookspecs import hookimpl
 from airochat.hooks.host import PluginHost, PluginReport
 from airochat.prompt.blocks import Block
+from airochat.prompt.macros import MacroCall, MacroFunction
 
 __all__ = [
     "Block",
     "ChatContext",
     "Command",
     "ContextFor",
+    "MacroCall",
+    "MacroFunction",
     "MessageFacts",
     "PluginHost",
     "PluginReport",

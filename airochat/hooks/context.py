@@ -22,13 +22,21 @@ class ChatContext:
     title: str
     history: tuple[Message, ...]
     """The messages of the branch in question, oldest first."""
-    card: Card | None
+    cards: tuple[Card, ...]
+    """The characters; the chat's own one is the first."""
     persona: Persona | None
     user_name: str
     data: MutableMapping[str, Any]
     """What this plugin keeps for this chat, as JSON values; setting a key saves it."""
     log: logging.Logger
     """Writes into airochat's log file under the plugin's name."""
+    expand: Callable[[str], str] = str
+    """Expands the macros in a text that the user or an author wrote."""
+
+    @property
+    def card(self) -> Card | None:
+        """The chat's own character, or None."""
+        return self.cards[0] if self.cards else None
 
 
 ContextFor = Callable[[str], ChatContext]

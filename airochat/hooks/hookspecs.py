@@ -23,6 +23,7 @@ from airochat.hooks.context import (
     UserMessageDraft,
 )
 from airochat.prompt.blocks import Block
+from airochat.prompt.macros import MacroFunction
 
 API = 1
 """The version of this interface, which ``plugin.toml`` names as ``api``."""
@@ -37,6 +38,14 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def register_commands(register: Callable[[Command], None]) -> None:
     """Offer slash commands by calling ``register`` once for each; called once, after loading."""
+
+
+@hookspec
+def register_macros(register: Callable[[str, MacroFunction], None]) -> None:
+    """Offer macros by calling ``register`` with a name and a function for each; called once, after loading.
+
+    The function gets a `MacroCall` and returns the text that takes the macro's place.
+    """
 
 
 @hookspec

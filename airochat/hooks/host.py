@@ -28,8 +28,9 @@ from airochat.hooks.context import (
 )
 from airochat.hooks.discovery import Found, Source, find_plugins, missing
 from airochat.hooks.plugin import Plugin, State
-from airochat.hooks.results import checked_blocks, checked_change, checked_command
+from airochat.hooks.results import checked_blocks, checked_change, checked_command, checked_macro
 from airochat.prompt.blocks import Block
+from airochat.prompt.macros import MacroFunction
 from airochat.sampling import Sampling
 from airochat.text import clean, one_line
 
@@ -117,6 +118,7 @@ class PluginHost:
                     with self._guarded(plugin, "while it was loaded", told.append):
                         plugin.load()
                         self._collect_commands(plugin, told.append)
+                        self._collect_macros(plugin)
         # Not under the lock, since a listener may wait for a thread that waits for the lock.
         for error in told:
             self._tell(error)
@@ -128,20 +130,22 @@ class PluginHost:
         session_id: str,
         title: str,
         history: tuple[Message, ...],
-        card: Card | None,
+        cards: tuple[Card, ...],
         persona: Persona | None,
         user_name: str,
+        expand: Callable[[str], str] = str,
     ) -> ChatContext:
         """Return the context of a chat for one plugin, with what that plugin keeps for this chat."""
         return ChatContext(
             session_id,
             title,
             history,
-            card,
+            cards,
             persona,
             user_name,
             self._data(plugin, f"chat:{session_id}"),
             logging.getLogger(f"airochat.plugin.{plugin}"),
+            expand,
         )
 
     def blocks(self, context_for: ContextFor) -> list[Block]:
@@ -183,6 +187,20 @@ class PluginHost:
             return {
                 name: (plugin.name, command) for plugin in active for name, command in plugin.commands.items()
             }
+
+    def macros(self) -> dict[str, MacroFunction]:
+        """Return the macros that plugins offer, by name; of two of one name, that of the last plugin."""
+        self.load()
+        with self._lock:
+            active = [plugin for plugin in self._plugins if plugin.state == "on"]
+            return {name: function for plugin in active for name, function in plugin.macros.items()}
+
+    def macro_failed(self, name: str, error: Exception) -> None:
+        """Switch off the plugin whose macro raised."""
+        with self._lock:
+            owners = [plugin for plugin in self._plugins if plugin.state == "on" and name in plugin.macros]
+        if owners:
+            self._tell(self._switch_off(owners[-1], f"in the macro {name}", error))
 
     def run_command(self, line: str, context_for: ContextFor) -> str:
         """Run a line such as ``/note the rain grows louder`` and return the answer.
@@ -249,6 +267,13 @@ class PluginHost:
                 )
             else:
                 plugin.commands[command.name] = command
+
+    def _collect_macros(self, plugin: Plugin) -> None:
+        if "register_macros" not in plugin.hooks:
+            return
+        offered: list[tuple[str, MacroFunction]] = []
+        plugin.tell("register_macros", register=lambda name, function: offered.append((name, function)))
+        plugin.macros.update(checked_macro(name, function) for name, function in offered)
 
     def _tell(self, error: AirochatError) -> None:
         self._notice(error.message, error.hint)

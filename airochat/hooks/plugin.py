@@ -13,6 +13,7 @@ from airochat.errors import PluginError
 from airochat.hooks import hookspecs
 from airochat.hooks.context import Command
 from airochat.hooks.discovery import Found
+from airochat.prompt.macros import MacroFunction
 
 State = Literal["on", "off", "failed"]
 """Whether a plugin is called; ``failed`` ones have a reason and are not."""
@@ -31,6 +32,7 @@ class Plugin:
     error: str = ""
     hooks: tuple[str, ...] = ()
     commands: dict[str, Command] = field(default_factory=dict)
+    macros: dict[str, MacroFunction] = field(default_factory=dict)
     manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(hookspecs.PROJECT))
 
     @property

@@ -10,9 +10,11 @@ from typing import Any, TypeVar, get_args
 from airochat.conversation import Role
 from airochat.hooks.context import Command
 from airochat.prompt.blocks import Block
+from airochat.prompt.macros import MacroFunction
 from airochat.text import one_line
 
 _COMMAND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_MACRO = re.compile(r"[A-Za-z]\w{0,39}")
 _Value = TypeVar("_Value")
 
 
@@ -43,6 +45,15 @@ def checked_command(command: Any) -> Command:
     if not callable(command.run):
         raise TypeError(f"the command {command.name} has nothing to run")
     return replace(command, summary=one_line(command.summary, 200), usage=one_line(command.usage, 200))
+
+
+def checked_macro(name: Any, function: Any) -> tuple[str, MacroFunction]:
+    """Return a macro that a plugin has offered; `TypeError` or `ValueError` if it cannot be used."""
+    if not isinstance(name, str) or not _MACRO.fullmatch(name):
+        raise ValueError(f"{name!r} is not a macro's name: letters, digits and _")
+    if not callable(function):
+        raise TypeError(f"the macro {name} has nothing to run")
+    return name.lower(), function
 
 
 def _checked_block(source: str, block: Any) -> Block:

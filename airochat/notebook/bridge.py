@@ -7,6 +7,7 @@ loses messages when its reader is slow, and redrawing costs a browser more than 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -15,9 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airochat.errors import AirochatError
+from airochat.errors import AirochatError, UsageError
 from airochat.notebook.transcript import State, Transcript, difference
-from airochat.session.events import SessionEvent, TreeChanged, TurnStarted
+from airochat.session.commands import run_command
+from airochat.session.events import SessionEvent, TreeChanged, TurnEnded, TurnStarted
 
 if TYPE_CHECKING:
     from airochat.session import Session, Turn
@@ -141,6 +143,12 @@ class Bridge:
             case TreeChanged():
                 # The session's own tree is never older than the event's, whatever order threads came in.
                 self._transcript.apply(TreeChanged(event.session, self.session.tree))
+            case TurnEnded(reason=reason):
+                self._transcript.apply(event)
+                if reason not in ("user", "failed") and self.session.group.due():
+                    # Another widget on this session may have been quicker.
+                    with contextlib.suppress(UsageError):
+                        self.session.speak()
             case _:
                 self._transcript.apply(event)
 
@@ -178,7 +186,9 @@ class Bridge:
         self._transcript.line = None
         try:
             if text.startswith("/"):
-                self._transcript.tell("notice", self.session.command(text))
+                answer = run_command(self.session, text)
+                if isinstance(answer, str) and answer:
+                    self._transcript.tell("notice", answer)
             else:
                 self.session.send(text)
             self._draft = ""

@@ -15,7 +15,7 @@ from airochat.session import Session
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from airochat.session import SessionManager
+    from airochat.session import SessionManager, Turn
 
 _SAMPLING = ("seed", "max_tokens", "temperature", "top_p", "top_k", "min_p")
 
@@ -56,13 +56,20 @@ class ChatMagics:
         if args.into and not args.into.isidentifier():
             raise UsageError(f"--into {args.into!r} is not a name for a variable.")
         sampling = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
-        turn = self._current().send(cell.strip("\n"), **sampling)
+        session = self._current()
+        turn = session.send(cell.strip("\n"), **sampling)
+        self._follow(turn)
+        while turn.reason not in ("user", "failed") and session.group.due():
+            turn = session.speak(**sampling)
+            self._follow(turn)
+        if args.into:
+            self._shell.user_ns[args.into] = turn.text
+
+    def _follow(self, turn: Turn) -> None:
         if self._in_kernel():
             run_turn(turn, self._manager)
         else:
             print_turn(turn)
-        if args.into:
-            self._shell.user_ns[args.into] = turn.text
 
     def _open_manager(self, model: str | None = None) -> SessionManager:
         if self._manager is None:

@@ -2,24 +2,29 @@
 
 from airochat.prompt.assembly import assemble, speaker_stops
 from airochat.prompt.blocks import Block, BlockReport, PromptPlan
-from airochat.prompt.characters import card_blocks, greetings
+from airochat.prompt.characters import greetings
 from airochat.prompt.describe import mark_spaces, plan_json, token_table, visible_text
 from airochat.prompt.macros import expand
+from airochat.prompt.scene import NARRATOR, Scene, Staged, persona_stage, stage
 from airochat.prompt.tokens import Tokenizer
 from airochat.prompt.wire import wire_text
 
 __all__ = [
+    "NARRATOR",
     "Block",
     "BlockReport",
     "PromptPlan",
+    "Scene",
+    "Staged",
     "Tokenizer",
     "assemble",
-    "card_blocks",
     "expand",
     "greetings",
     "mark_spaces",
+    "persona_stage",
     "plan_json",
     "speaker_stops",
+    "stage",
     "token_table",
     "visible_text",
     "wire_text",

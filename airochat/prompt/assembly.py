@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airochat.conversation import Message
+from airochat.conversation import Message, Role
 from airochat.errors import PromptError
-from airochat.prompt.blocks import Block, BlockReport, PromptPlan
+from airochat.prompt.blocks import SCENE, Block, BlockReport, PromptPlan
 from airochat.prompt.budget import BlockSize, Fit, TurnSize, fit
 from airochat.prompt.encode import Encoded, encode, prepare
 from airochat.prompt.kept import kept_replies
@@ -17,12 +17,14 @@ from airochat.prompt.tokens import Tokenizer
 from airochat.templates.segment import ChatTurn, Part, Segment
 from airochat.templates.template import Template
 from airochat.templates.turns import PREFILL, TEMPLATE, Goal
+from airochat.templates.voices import NAMES
 
 _BYTES_PER_TOKEN = 4
 # Messages beyond this many bytes per token of the context cannot fit and are not tokenised to find that out.
 _MOST_BYTES_PER_TOKEN = 16
 _TURN_WEIGHT = 8
 _UNLIMITED = 1 << 40
+_TALKING: tuple[Role, Role] = ("user", "assistant")
 
 
 def assemble(
@@ -42,7 +44,7 @@ def assemble(
     """Build a prompt, oldest message first in ``history``.
 
     The ``goal`` says what the model is to write: a ``reply``, the rest of the last message (``continue``), what the
-    ``user`` says next, or ``nothing``. A reply and the user's words start with ``prefill``. They end where a line
+    ``user`` says next, or ``nothing``. A reply and the user's words start with ``prefill``. A reply ends where a line
     begins with the name of one of the ``speakers``.
 
     The prompt takes at most ``n_ctx`` - ``reserve`` tokens; ``n_ctx`` 0 means that the context is unknown, and
@@ -111,8 +113,9 @@ class _Draft:
         """The texts that end what the model writes."""
         continued = self.goal == "continue" and self.history[-1].role == "user"
         as_user = self.goal == "user" or continued
-        own = self.template.user_stop if as_user else self.template.stop
-        return tuple(dict.fromkeys((*own, *self.speakers)))
+        if as_user:
+            return self.template.user_stop
+        return tuple(dict.fromkeys((*self.template.stop, *self.speakers)))
 
     @property
     def begun(self) -> tuple[str, tuple[int, ...]]:
@@ -185,7 +188,7 @@ def _measure(draft: _Draft, old: int) -> _Sizes:
     """Count everything in one round trip to the tokenizer; the ``old`` first messages are only estimated."""
     fresh = [turn for turn in draft.history[old:] if not turn.tokens]
     least, more = _probes(draft)
-    texts = [block.text for block in draft.blocks] + [turn.text for turn in fresh]
+    texts = [block.framed for block in draft.blocks] + [turn.text for turn in fresh]
     texts += [segment.text for segment in (*least, *more) if segment.special is None]
     counts = iter(_count(texts, draft.tokenizer))
     blocks = tuple(
@@ -212,7 +215,8 @@ def _probes(draft: _Draft) -> tuple[list[Segment], list[Segment]]:
     nothing = Part("x", "probe")
     own = tuple(part for part in head(draft.blocks, draft.template) if part.source == TEMPLATE)
     first = ChatTurn("system", own or (nothing,))
-    talk = [ChatTurn("user", (nothing,)), ChatTurn("assistant", (nothing,)), ChatTurn("user", (nothing,))]
+    asked, said = (_sample(draft.history, role, nothing) for role in _TALKING)
+    talk = [asked, said, asked]
 
     def around(messages: Sequence[ChatTurn]) -> list[Segment]:
         goal: Goal = "reply" if draft.goal == "continue" else draft.goal
@@ -220,6 +224,12 @@ def _probes(draft: _Draft) -> tuple[list[Segment], list[Segment]]:
         return [segment for segment in written if segment.source != "probe"]
 
     return around(talk[:1]), around(talk)
+
+
+def _sample(history: Sequence[ChatTurn], role: Role, part: Part) -> ChatTurn:
+    """Return a turn of a role under a name that it has in the history, since names are written, too."""
+    name = next((turn.name for turn in reversed(history) if turn.role == role), "")
+    return ChatTurn(role, (part,), name)
 
 
 def _count(texts: Sequence[str], tokenizer: Tokenizer | None) -> list[int]:
@@ -247,6 +257,8 @@ def _report(draft: _Draft, sizes: _Sizes, chosen: Fit, counts: Mapping[str, int]
         source for source, times in Counter(block.source for block in draft.blocks).items() if times > 1
     }
     for block, size, stays in zip(draft.blocks, sizes.blocks, chosen.blocks, strict=True):
+        if block.source in _OWN:
+            continue
         exact = stays and block.source not in repeated
         reason = block.reason or "always"
         rows.append(
@@ -263,7 +275,12 @@ def _report(draft: _Draft, sizes: _Sizes, chosen: Fit, counts: Mapping[str, int]
     return tuple(rows)
 
 
-_OWN = {TEMPLATE: "the template's own", PREFILL: "what is written starts with it"}
+_OWN = {
+    TEMPLATE: "the template's own",
+    SCENE: "what stands around cards and persona",
+    NAMES: "who speaks",
+    PREFILL: "what is written starts with it",
+}
 
 
 def _message_row(source: str, stays: bool, turn: ChatTurn, tokens: int) -> BlockReport:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+SCENE = "scene"
+"""The source of what a layout adds around the texts of cards and persona; it may hold their names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A piece of the prompt, before it is known whether it fits.
@@ -29,6 +33,18 @@ class Block:
     pinned: bool = False
     reason: str = ""
     """Why it is in the prompt, as a person would say it: ``always``, ``keyword "lantern"`` …"""
+    before: str = ""
+    """What the layout writes before the text if it is in the head; it comes and goes with it."""
+    after: str = ""
+    margins: tuple[int, int] = (2, 2)
+    """The newlines wanted above and below in the head; between two blocks stand as many as one of them wants."""
+    order: int = 0
+    """Blocks of a lower number stand first; within one number, in the order given."""
+
+    @property
+    def framed(self) -> str:
+        """The text with what the layout writes around it."""
+        return f"{self.before}{self.text}{self.after}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airochat.conversation import Message
-from airochat.prompt.blocks import Block
+from airochat.prompt.blocks import SCENE, Block
 from airochat.prompt.kept import Kept
 from airochat.templates.segment import ChatTurn, Part
 from airochat.templates.template import Template
@@ -13,8 +13,6 @@ from airochat.templates.turns import TEMPLATE
 
 SYSTEM_SOURCES = frozenset(("system", "card.system_prompt"))
 """Sources of blocks that take the place of the default system text."""
-
-_BETWEEN = Part("\n\n", TEMPLATE)
 
 
 def with_system(blocks: Sequence[Block], default_system: str) -> tuple[Block, ...]:
@@ -30,15 +28,18 @@ def head(blocks: Sequence[Block], template: Template) -> tuple[Part, ...]:
 
     The template's own text comes first where no block takes its place.
     """
-    found = [block for block in blocks if block.depth is None]
-    if not found:
-        return ()
+    found = sorted((block for block in blocks if block.depth is None), key=lambda block: block.order)
+    if found and template.default_system and not any(block.source in SYSTEM_SOURCES for block in found):
+        found = [Block(TEMPLATE, template.default_system), *found]
     parts: list[Part] = []
-    if template.default_system and not any(block.source in SYSTEM_SOURCES for block in found):
-        parts = [Part(template.default_system, TEMPLATE), _BETWEEN]
+    wanted = 0
     for block in found:
-        parts += [Part(block.text, block.source), _BETWEEN]
-    return tuple(parts[:-1])
+        above, below = block.margins
+        gap = "\n" * max(wanted, above) if parts else ""
+        frame = (Part(block.before, SCENE), Part(block.text, block.source), Part(block.after, SCENE))
+        parts += [part for part in (Part(gap, TEMPLATE), *frame) if part.text]
+        wanted = below
+    return tuple(parts)
 
 
 def turns(
@@ -71,6 +72,6 @@ def as_turn(message: Message, kept: Kept | None) -> ChatTurn:
 
 
 def _notes(blocks: Sequence[Block], depth: int, *, deeper: bool = False) -> Iterator[ChatTurn]:
-    for block in blocks:
+    for block in sorted(blocks, key=lambda block: block.order):
         if block.depth is not None and (block.depth == depth or (deeper and block.depth > depth)):
             yield ChatTurn(block.role, (Part(block.text, block.source),))

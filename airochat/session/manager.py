@@ -8,7 +8,7 @@ import logging.handlers
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 from airochat.backends.base import Backend, ModelInfo
 from airochat.characters import Card, Persona, read_card
 from airochat.conversation import Message, Tree, new_id
-from airochat.errors import StoreError
+from airochat.errors import AirochatError, StoreError, UsageError
 from airochat.hooks import Command, PluginHost
 from airochat.paths import Home
-from airochat.prompt import greetings
 from airochat.session.events import ModelEvent, Notice
 from airochat.session.listeners import Listeners
 from airochat.session.model import CurrentModel
@@ -48,6 +47,10 @@ class SessionManager:
         self._sessions: list[Session] = []
         self._lock = threading.RLock()
         self.store = Store(home.database)
+        self.cards = self.store.cards(home.folder("cards"))
+        """The library of cards."""
+        self.personas = self.store.personas()
+        """Who the user may be."""
         self.templates = Templates(home.folder("templates"))
         self.plugins = PluginHost(
             home.folder("plugins"),
@@ -107,22 +110,30 @@ class SessionManager:
 
     def new(
         self,
-        card: str | Path | Card | None = None,
-        persona: Persona | None = None,
+        card: str | Path | Card | Sequence[str | Path | Card] | None = None,
+        persona: str | Persona | None = None,
         template: str | None = None,
         title: str = "",
         system: str | None = None,
     ) -> Session:
-        """Begin a conversation, with the greeting of ``card`` as its first message if it has one."""
+        """Begin a conversation, with the greeting of ``card`` as its first message if it has one.
+
+        ``card`` is a card, a file, or a name from the library; several make a group. ``persona`` is one, or the name of
+        one; by default the one set for the card, or for all.
+        """
         self.model.check_template(template or "")
-        if isinstance(card, (str, Path)):
-            card = read_card(Path(card).expanduser())
-        profile = Profile(self.settings, card, persona, template or "", system or "")
+        given = [card] if isinstance(card, (str, Path, Card)) else list(card or ())
+        profile = Profile(self.settings, template=template or "", system=system or "")
+        for one in given:
+            profile = profile.with_card(*self.find_card(one))
+        profile = profile.changed(persona=self._persona(persona, profile))
         now = time.time()
-        title = title or (card.name if card else "")
+        title = title or ", ".join(profile.cast.names)
         record = SessionRecord(new_id(), title, now, now, None, profile.stored(), False)
         self.store.create_session(record)
-        return self._open(record, self._greeted(record.id, profile))
+        session = self._open(record, Tree())
+        session.greet()
+        return session
 
     def load(self, key: str) -> Session:
         """Open a stored conversation by its id, the start of its id, or its exact title."""
@@ -131,9 +142,12 @@ class SessionManager:
             known = next((session for session in self._sessions if session.id == record.id), None)
         if known is not None:
             return known
-        return self._open(
+        session = self._open(
             record, _with_partial_reply(Tree.build(self.store.messages(record.id), record.head))
         )
+        for card_id in filter(None, session.profile.card_ids):
+            self._refresh_card(session, card_id)
+        return session
 
     def latest(self) -> Session | None:
         """Open the conversation that was changed last, or return None if there is none."""
@@ -158,6 +172,45 @@ class SessionManager:
     def restore(self, session_id: str) -> None:
         """Take a conversation out of the bin."""
         self.store.update_session(session_id, deleted=False)
+
+    # -- characters ---------------------------------------------------------------------------------------------
+
+    def find_card(self, card: str | Path | Card) -> tuple[Card, str]:
+        """Return a card by value, file or name in the library, and its id there; the id is empty elsewhere."""
+        if isinstance(card, Card):
+            return card, ""
+        path = Path(card).expanduser()
+        if path.is_file() and path.resolve().parent != self.cards.folder.resolve():
+            return read_card(path), ""
+        try:
+            entry = self.cards.find(card)
+        except UsageError:
+            if path.suffix and len(path.parts) > 1:
+                return read_card(path), ""
+            raise
+        return self.cards.open(entry.id).card, entry.id
+
+    def card_changed(self, card_id: str) -> None:
+        """Let the open conversations with a card of the library see its present state; call it after an edit."""
+        for session in list(self._sessions):
+            if card_id in session.profile.card_ids:
+                self._refresh_card(session, card_id)
+
+    def _refresh_card(self, session: Session, card_id: str) -> None:
+        try:
+            card = self.cards.open(card_id).card
+        except AirochatError:
+            return  # the chat has a copy
+        profile = session.profile.refreshed(card_id, card)
+        if profile != session.profile:
+            session.change_cast(profile)
+
+    def _persona(self, persona: str | Persona | None, profile: Profile) -> Persona | None:
+        if isinstance(persona, str):
+            return self.personas.get(persona)
+        if persona is not None:
+            return persona
+        return self.personas.for_card(profile.card_ids[0]) if profile.card_ids else self.personas.default
 
     # -- the rest -----------------------------------------------------------------------------------------------
 
@@ -193,19 +246,6 @@ class SessionManager:
             self._sessions.append(session)
         self.plugins.notify("on_session_opened", session.context)
         return session
-
-    def _greeted(self, session_id: str, profile: Profile) -> Tree:
-        """Store the card's greetings as alternatives of a first message, and return the tree that shows the first."""
-        tree = Tree()
-        if profile.card is None:
-            return tree
-        for text in greetings(profile.card, profile.persona, profile.user_name):
-            message = Message(new_id(), None, "assistant", profile.reply_name, text, time.time())
-            self.store.add_message(session_id, message)
-            tree = tree.append(message)
-        first = next(iter(tree.messages), None)
-        self.store.amend_step(session_id, first)
-        return tree.move(first)
 
     def _notice(self, message: str, hint: str = "") -> None:
         self._listeners.emit(Notice(message, hint))

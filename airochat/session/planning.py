@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from airochat.backends.base import ModelInfo
 from airochat.conversation import Message
 from airochat.errors import TemplateError
-from airochat.prompt import Block, PromptPlan, Tokenizer, assemble
+from airochat.prompt import Block, PromptPlan, Staged, Tokenizer, assemble
 from airochat.sampling import Sampling
 from airochat.templates import OWN, Choice, Goal, Template
 
@@ -24,10 +24,13 @@ _UNKNOWN_CONTEXT = 4096
 class Wanted:
     """What a prompt is made of, before the model is looked at."""
 
-    blocks: Sequence[Block]
     history: Sequence[Message]
+    stage: Callable[[Template], Staged]
+    """Brings cards and persona into the form that a template knows."""
+    blocks: Sequence[Block]
+    """What plugins add."""
     system: str
-    """The system prompt, if card and blocks bring none; may be empty."""
+    """The system prompt, if the blocks bring none; may be empty."""
     choice: Choice
     fallback: Template
     goal: Goal = "reply"
@@ -44,24 +47,24 @@ def write(
     """
     doubts, template = wanted.choice.doubts, wanted.choice.template
     try:
-        plan = _assemble(wanted, template, info, tokenizer, sampling)
+        plan, used = _assemble(wanted, template, info, tokenizer, sampling)
     except TemplateError as error:
         if template.name != OWN:
             raise
-        template = wanted.fallback
-        plan = _assemble(wanted, template, info, tokenizer, sampling)
-        doubts += (f"The model's own template failed, so {template.name} is used: {error.message}",)
-    return dataclasses.replace(plan, warnings=(*doubts, *plan.warnings)), template
+        plan, used = _assemble(wanted, wanted.fallback, info, tokenizer, sampling)
+        doubts += (f"The model's own template failed, so {wanted.fallback.name} is used: {error.message}",)
+    return dataclasses.replace(plan, warnings=(*doubts, *plan.warnings)), used
 
 
 def _assemble(
     wanted: Wanted, template: Template, info: ModelInfo, tokenizer: Tokenizer | None, sampling: Sampling
-) -> PromptPlan:
+) -> tuple[PromptPlan, Template]:
     n_ctx = info.n_ctx or _UNKNOWN_CONTEXT
-    return assemble(
-        wanted.blocks,
+    staged = wanted.stage(template)
+    plan = assemble(
+        [*staged.blocks, *wanted.blocks],
         wanted.history,
-        template,
+        staged.template,
         tokenizer=tokenizer,
         n_ctx=n_ctx,
         reserve=min(sampling.max_tokens, n_ctx // 2),
@@ -69,4 +72,6 @@ def _assemble(
         default_system=wanted.system,
         goal=wanted.goal,
         prefill=wanted.prefill,
+        speakers=staged.speakers,
     )
+    return plan, staged.template

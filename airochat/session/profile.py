@@ -1,19 +1,22 @@
-"""What a conversation is set to: card, persona, template, system prompt and sampling."""
+"""What a conversation is set to: cards, persona, template, system prompt, sampling and roleplay options."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airochat import checks
 from airochat.characters import Card, Persona, parse_card
+from airochat.conversation import Message
 from airochat.errors import UsageError
+from airochat.roleplay import Roleplay
 from airochat.sampling import Sampling
+from airochat.session.cast import Cast
 from airochat.settings import Settings
 
-CHANGEABLE = ("sampling", "system", "template", "title")
+CHANGEABLE = ("muted", "persona", "roleplay", "sampling", "scenario", "system", "template", "title")
 """What `Session.set` may change."""
 
 
@@ -22,35 +25,52 @@ class Profile:
     """The settings kept with one conversation, over those of the program. It never changes; `changed` makes another."""
 
     defaults: Settings
-    card: Card | None = None
+    cards: tuple[Card, ...] = ()
+    card_ids: tuple[str, ...] = ()
+    """For each card its id in the library; empty for one that is not there."""
     persona: Persona | None = None
     template: str = ""
     """The template set for this conversation; empty if the program's setting or the model decides."""
     system: str = ""
     """The system prompt set for this conversation; empty if card, program's setting or template decide."""
+    scenario: str = ""
+    """Where and when this conversation takes place, instead of what the cards say."""
+    muted: tuple[str, ...] = ()
+    """Characters that speak only when told to."""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     """The sampling fields set for this conversation."""
+    roleplay: Mapping[str, Any] = field(default_factory=dict)
+    """The roleplay options set for this conversation."""
 
     @classmethod
     def load(cls, stored: Mapping[str, Any], defaults: Settings) -> Profile:
         """Make a profile from what `stored` returned."""
+        raws = stored.get("cards") or ([stored["card"]] if stored.get("card") else [])
         return cls(
             defaults,
-            parse_card(stored["card"], "kept with this chat") if stored.get("card") else None,
+            tuple(parse_card(raw, "kept with this chat") for raw in raws),
+            tuple(stored.get("card_ids") or [""] * len(raws)),
             Persona(**stored["persona"]) if stored.get("persona") else None,
             str(stored.get("template", "")),
             str(stored.get("system", "")),
+            str(stored.get("scenario", "")),
+            tuple(stored.get("muted", ())),
             dict(stored.get("sampling", {})),
+            dict(stored.get("roleplay", {})),
         )
 
     def stored(self) -> dict[str, Any]:
         """Return what is kept in the database, as JSON values."""
         values = {
-            "card": self.card.fields() if self.card else None,
+            "cards": [card.fields() for card in self.cards],
+            "card_ids": list(self.card_ids) if any(self.card_ids) else [],
             "persona": dataclasses.asdict(self.persona) if self.persona else None,
             "template": self.template,
             "system": self.system,
+            "scenario": self.scenario,
+            "muted": list(self.muted),
             "sampling": dict(self.sampling),
+            "roleplay": dict(self.roleplay),
         }
         return {name: value for name, value in values.items() if value}
 
@@ -59,13 +79,40 @@ class Profile:
         for name in changes.keys() - set(CHANGEABLE):
             raise UsageError(f"A session has no setting {name!r}.", checks.did_you_mean(name, CHANGEABLE))
         changes.pop("title", None)
+        if "muted" in changes:
+            changes["muted"] = tuple(self.cast.find(name).called for name in changes["muted"])
         profile = dataclasses.replace(self, **changes)
         profile.effective_sampling()
+        _ = profile.effective_roleplay
         return profile
+
+    def with_card(self, card: Card, card_id: str) -> Profile:
+        """Return a copy with one more character; `UsageError` if one of this name is there already."""
+        if card.called in self.cast.names:
+            raise UsageError(f"{card.called} is here already.")
+        return dataclasses.replace(self, cards=(*self.cards, card), card_ids=(*self.card_ids, card_id))
+
+    def without_card(self, name: str) -> Profile:
+        """Return a copy without a character."""
+        gone = self.cast.find(name).called
+        kept = [one for one in zip(self.cards, self.card_ids, strict=True) if one[0].called != gone]
+        muted = tuple(one for one in self.muted if one != gone)
+        cards, ids = tuple(card for card, _ in kept), tuple(key for _, key in kept)
+        return dataclasses.replace(self, cards=cards, card_ids=ids, muted=muted)
+
+    def refreshed(self, card_id: str, card: Card) -> Profile:
+        """Return a copy in which a card of the library is replaced by its present state."""
+        pairs = zip(self.cards, self.card_ids, strict=True)
+        return dataclasses.replace(self, cards=tuple(card if key == card_id else old for old, key in pairs))
 
     def effective_sampling(self, **fields: Any) -> Sampling:
         """Return the sampling parameters for a turn, with ``fields`` over those of conversation and program."""
         return self.defaults.sampling.replace(**{**self.sampling, **fields})
+
+    @property
+    def effective_roleplay(self) -> Roleplay:
+        """The roleplay options of the conversation over those of the program."""
+        return self.defaults.roleplay.replace(**self.roleplay)
 
     @property
     def effective_template(self) -> str:
@@ -78,11 +125,25 @@ class Profile:
         return self.system or self.defaults.system
 
     @property
+    def cast(self) -> Cast:
+        """Who takes part, and in which order they speak."""
+        return Cast(self.cards, self.effective_roleplay.group_order, frozenset(self.muted))
+
+    @property
+    def card(self) -> Card | None:
+        """The character of the chat; the first one of a group."""
+        return self.cards[0] if self.cards else None
+
+    def speaker(self, history: Sequence[Message], seed: str) -> str:
+        """Return who speaks next after a history; empty if there are no characters."""
+        return self.cast.next(history, seed).called if self.cards else ""
+
+    @property
     def user_name(self) -> str:
         """The name under which the user speaks."""
         return self.persona.name if self.persona else self.defaults.user_name
 
     @property
     def reply_name(self) -> str:
-        """The name under which replies appear."""
-        return self.card.name if self.card and self.card.name else "Assistant"
+        """The name under which replies appear, if nobody in particular is to speak."""
+        return self.card.called if self.card else "Assistant"

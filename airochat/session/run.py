@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airochat.backends.base import (
     Failed,
@@ -18,16 +18,18 @@ from airochat.backends.base import (
     Timings,
     Usage,
 )
-from airochat.conversation import Message, Provenance
+from airochat.conversation import Message, Provenance, State
 from airochat.errors import AirochatError, StoreError
 from airochat.hooks import TurnFacts
 from airochat.prompt import PromptPlan, wire_text
+from airochat.prompt.finish import finish_reply
 from airochat.sampling import MAX_SEED, Sampling
 from airochat.session.events import PromptRead, PromptReady, TextAdded, TurnEnded, TurnStarted
 from airochat.session.saving import ReplySaver
 from airochat.session.task import Task
 
 if TYPE_CHECKING:
+    from airochat.session.prompts import Written
     from airochat.session.session import Session
     from airochat.session.turn import Turn
     from airochat.templates import Template
@@ -45,12 +47,13 @@ class TurnRun:
         self._session = session
         self._turn = turn
         self._task = task
-        self._name = session.user_name if task.role == "user" else session.reply_name
+        self._name = session.user_name if task.role == "user" else task.speaker or session.reply_name
         self._sampling = sampling
         self._created = time.time()
         self._info: ModelInfo | None = None
         self._plan: PromptPlan | None = None
         self._template: Template | None = None
+        self._written: Written | None = None
         self._end: Finished | Failed | None = None
         self._raw: list[str] = []
         self._shown = False
@@ -77,7 +80,8 @@ class TurnRun:
             return
         session, turn = self._session, self._turn
         self._info = info
-        plan, self._template = session.plan(self._task, info, self._sampling)
+        written = self._written = session.write(self._task, info, self._sampling)
+        plan, self._template = written.plan, written.template
         self._plan = plan
         session.warn(plan.warnings)
         session.publish(PromptReady(session.id, turn.id, plan))
@@ -125,7 +129,7 @@ class TurnRun:
         return self._message(self._turn.text, "running", (), Usage()) if self._shown else None
 
     def _message(
-        self, text: str, state: Any, tokens: tuple[int, ...], usage: Usage, reason: str = ""
+        self, text: str, state: State, tokens: tuple[int, ...], usage: Usage, reason: str = ""
     ) -> Message:
         info = self._info
         provenance = Provenance(
@@ -152,19 +156,37 @@ class TurnRun:
         raw = "".join(self._raw)
         if not raw.strip() or self._template is None:
             return None
-        text = self._template.finish(raw, self._begun)
+        whole = self._template.finish(raw, self._begun)
+        text = self._tidied(whole, end)
         changed = self._session.plugins.reply(self._session.context, text)
         tokens: tuple[int, ...] = ()
-        if self._plan is not None and isinstance(end, Finished) and changed == text:
+        if self._plan is not None and isinstance(end, Finished) and changed == whole:
             tokens = self._plan.reply_tokens(end.tokens)
         usage = end.usage if end else Usage()
-        match end:
-            case Finished("user") | None:
-                return self._message(changed, "stopped", tokens, usage, "user")
-            case Finished(reason):
-                return self._message(changed, "finished", tokens, usage, reason)
-            case Failed(error):
-                return self._message(changed, "failed", tokens, usage, error)
+        state, reason = _ending(end)
+        message = self._message(changed, state, tokens, usage, reason)
+        if changed == whole:
+            return message
+        return dataclasses.replace(message, provenance=dataclasses.replace(message.provenance, raw=whole))
+
+    def _tidied(self, text: str, end: Finished | Failed | None) -> str:
+        """Return a reply as the roleplay options want it; without characters it stays as it is."""
+        if self._written is None or not self._session.profile.cards:
+            return text
+        options = self._session.profile.effective_roleplay
+        cut = not isinstance(end, Finished) or end.reason in ("length", "user")
+        try:
+            return finish_reply(
+                text,
+                speakers=self._written.speakers,
+                speaker=self._name,
+                trim=options.trim_replies and cut,
+                balance=options.balance_replies,
+            )
+        except Exception:
+            # What the model wrote is worth more than its looks.
+            _log.exception("A reply could not be tidied")
+            return text
 
     @property
     def _begun(self) -> str:
@@ -175,7 +197,7 @@ class TurnRun:
         message = self._final(end)
         if message is not None:
             try:
-                session.keep_reply(message)
+                session.keep_reply(message, self._written.variables if self._written else None)
             except StoreError as error:
                 session.notice(error.message, error.hint)
         reason, error_text, hint = "user", "", ""
@@ -190,3 +212,14 @@ class TurnRun:
 
     def _facts(self, message: Message | None, reason: str) -> TurnFacts:
         return TurnFacts(self._session.id, self._turn.id, message, reason)
+
+
+def _ending(end: Finished | Failed | None) -> tuple[State, str]:
+    """Return the state of a reply, and why it ended."""
+    match end:
+        case Finished("user") | None:
+            return "stopped", "user"
+        case Finished(reason):
+            return "finished", reason
+        case Failed(reason):
+            return "failed", reason

@@ -5,32 +5,38 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airochat.backends.base import Backend, ModelInfo
-from airochat.characters import Card, Persona
+from airochat.backends.base import ModelInfo
+from airochat.characters import Card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import UsageError
-from airochat.hooks import ChatContext, MessageFacts, PluginHost
-from airochat.prompt import Block, PromptPlan, card_blocks
+from airochat.hooks import MessageFacts, PluginHost
+from airochat.prompt import PromptPlan, greetings
+from airochat.prompt.macros import Variables
 from airochat.sampling import Sampling
-from airochat.session.events import ModelEvent, Notice, SessionEvent, TreeChanged, TurnEnded, TurnEvent
+from airochat.session.cast import NARRATOR
+from airochat.session.events import Notice, SessionEvent, TreeChanged, TurnEnded, TurnEvent
+from airochat.session.facts import SessionFacts
+from airochat.session.group import Group
+from airochat.session.ledger import Ledger
 from airochat.session.listeners import Listeners
-from airochat.session.planning import FALLBACK, Wanted, write
 from airochat.session.profile import Profile
+from airochat.session.prompts import Prompts, Written
 from airochat.session.run import TurnRun
 from airochat.session.task import Task, cut_short, rest_of
 from airochat.session.turn import Turn
+from airochat.session.variables import BranchVariables
 from airochat.store import SessionRecord
-from airochat.templates import Template
 from airochat.text import one_line, whole
 
 if TYPE_CHECKING:
     from airochat.session.manager import SessionManager
 
 
-class Session:
+class Session(SessionFacts):
     """One open conversation. All methods may be called from any thread.
 
     The tree is an immutable value that is exchanged as a whole, so a front end can keep the one it got.
@@ -44,63 +50,17 @@ class Session:
         self.title = record.title
         self.profile = Profile.load(record.settings, manager.settings)
         """Card, persona, template, system prompt and sampling of this conversation."""
-        self.tree = tree
+        self._ledger = Ledger(manager.store, record.id, tree)
         self.turn: Turn | None = None
         """The running turn, or None."""
-        self._unsaved: list[Message] = []
+        self.group = Group(self, manager.store)
+        """The characters: who is here, who speaks next, who knows what."""
+        self.variables = BranchVariables(manager.store, self.id)
+        self._prompts = Prompts(self, manager)
         self._warned: set[str] = set()
         self._lock = threading.RLock()
         self._listeners: Listeners[SessionEvent] = Listeners()
         self._forget = manager.subscribe(self._listeners.emit)
-
-    @property
-    def history(self) -> tuple[Message, ...]:
-        """The messages of the branch now shown, oldest first."""
-        return self.tree.history
-
-    @property
-    def head(self) -> str | None:
-        """The id of the message now shown last."""
-        return self.tree.head
-
-    @property
-    def card(self) -> Card | None:
-        """The character, or None."""
-        return self.profile.card
-
-    @property
-    def persona(self) -> Persona | None:
-        """The user's persona, or None."""
-        return self.profile.persona
-
-    @property
-    def user_name(self) -> str:
-        """The name under which the user speaks."""
-        return self.profile.user_name
-
-    @property
-    def reply_name(self) -> str:
-        """The name under which replies appear."""
-        return self.profile.reply_name
-
-    @property
-    def template_name(self) -> str:
-        """The template set for this session; empty if the model decides."""
-        return self.profile.effective_template
-
-    @property
-    def model_state(self) -> ModelEvent | None:
-        """The newest event about the model: loading, ready or failed; None before the start."""
-        return self._manager.model.state
-
-    @property
-    def backend(self) -> Backend:
-        """The backend that the next turn uses."""
-        return self._manager.model.backend()
-
-    def wait_for_model(self, timeout: float | None = None) -> ModelInfo:
-        """Block until the model is ready; raises `ModelError` or `TimeoutError`."""
-        return self._manager.model.wait(timeout)
 
     def subscribe(self, listener: Callable[[SessionEvent], None]) -> Callable[[], None]:
         """Call ``listener`` on every event of this session and its model; return what ends that."""
@@ -108,22 +68,48 @@ class Session:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def send(self, text: str, *, prefill: str = "", **sampling: Any) -> Turn:
+    def send(
+        self, text: str, *, prefill: str = "", speaker: str = "", to: Sequence[str] = (), **sampling: Any
+    ) -> Turn:
         """Say ``text`` and let the model reply; the message is saved before this returns.
 
-        ``prefill`` is what the reply must start with; other keyword arguments are sampling fields for this turn. An
-        empty text lets the model go on by itself: with its last reply if that was cut short, else with another one.
-        Raises `UsageError` if a reply is being written and `StoreError` if the message could not be saved; then
-        nothing has changed.
+        Macros in ``text`` are expanded. ``prefill`` is what the reply must start with, ``speaker`` the character that
+        answers, and ``to`` those who alone know of the message; other keyword arguments are sampling fields for this
+        turn. An empty text lets the model go on by itself: with its last reply if that was cut short, else with
+        another one. Raises `UsageError` if a reply is being written and `StoreError` if the message could not be
+        saved; then nothing has changed.
         """
         wanted = self.profile.effective_sampling(**sampling)
+        audience = [self.profile.cast.find(name).called for name in ([to] if isinstance(to, str) else to)]
+        if speaker:
+            self.profile.cast.find(speaker)
         with self._lock:
             self._check_idle()
             if text.strip():
-                self._add_user_message(self.plugins.user_message(self.context, whole(text)))
-            elif self.history and not prefill and cut_short(self.history[-1]):
+                self._say(text, audience)
+            elif self.history and not prefill and not speaker and cut_short(self.history[-1]):
                 return self._begin(rest_of(self.history[-1]), wanted)
-            return self._begin(Task(self.tree.head, prefill=prefill), wanted)
+            chosen = speaker or (audience[0] if len(audience) == 1 else "")
+            return self._begin(self._reply(prefill, chosen), wanted)
+
+    def speak(self, name: str = "", *, prefill: str = "", **sampling: Any) -> Turn:
+        """Let a character speak, or the ``narrator``; by default the one whose turn it is."""
+        wanted = self.profile.effective_sampling(**sampling)
+        with self._lock:
+            self._check_idle()
+            return self._begin(self._reply(prefill, name), wanted)
+
+    def narrate(self, text: str) -> Message:
+        """Tell what happens, as the narrator; nobody answers by itself."""
+        if not text.strip():
+            raise UsageError("There is nothing to tell.")
+        with self._lock:
+            self._check_idle()
+            message = Message(new_id(), self.tree.head, "system", NARRATOR, whole(text), time.time())
+            self._ledger.append(message)
+        self._tree_changed()
+        self._tell_plugins(message)
+        return message
 
     def continue_(self, **sampling: Any) -> Turn:
         """Write on where the last reply ends; the longer one becomes its sibling."""
@@ -144,10 +130,10 @@ class Session:
         wanted = self.profile.effective_sampling(**sampling)
         with self._lock:
             self._check_idle()
-            if message_id is None and self.history and self.history[-1].role == "user":
-                return self._begin(Task(self.tree.head), wanted)
+            if message_id is None and self.history and self.history[-1].role != "assistant":
+                return self._begin(self._reply(), wanted)
             target = self.tree[message_id] if message_id else self._last_message()
-            return self._begin(Task(target.parent), wanted)
+            return self._begin(Task(target.parent, speaker=self._speaker_of(target)), wanted)
 
     def edit(self, message_id: str, text: str) -> Message:
         """Write a changed copy of a message as its sibling, and move the head there; the old one stays."""
@@ -157,9 +143,24 @@ class Session:
             message = dataclasses.replace(
                 old, id=new_id(), text=text, created=time.time(), tokens=(), state="finished"
             )
-            self._append(message)
+            self._ledger.append(message)
         self._tree_changed()
         return message
+
+    def greet(self) -> None:
+        """Begin with the greetings of the first character that has some, as alternatives of a first message."""
+        for card in self.profile.cards:
+            texts = greetings(card, group=len(self.profile.cards) > 1)
+            written = self._prompts.greetings(texts, card)
+            if not written:
+                continue
+            messages = [
+                Message(new_id(), None, "assistant", card.called, text, time.time()) for text, _ in written
+            ]
+            self._ledger.begin(messages)
+            for message, (_, variables) in zip(messages, written, strict=True):
+                self.variables.keep(message.id, variables)
+            return
 
     def stop(self) -> None:
         """Stop the running turn, if there is one."""
@@ -172,9 +173,7 @@ class Session:
         """Make this message the last one shown; what follows stays in the tree."""
         with self._lock:
             self._check_idle()
-            tree = self.tree.move(message_id)
-            self._store.record_step(self.id, message_id)
-            self.tree = tree
+            self._ledger.move(message_id)
         self._tree_changed()
 
     branch = move
@@ -183,9 +182,7 @@ class Session:
         """Show the newest branch that goes through this message."""
         with self._lock:
             self._check_idle()
-            head = self.tree.newest_leaf(message_id)
-            self._store.amend_step(self.id, head)
-            self.tree = self.tree.move(head)
+            self._ledger.turn_to(message_id)
         self._tree_changed()
 
     def next_swipe(self) -> bool:
@@ -196,23 +193,22 @@ class Session:
         """Show the alternative before the last message; False if this is the first."""
         return self._step_swipe(-1)
 
-    def swipe_position(self) -> tuple[int, int]:
-        """Return which alternative the last message is, from 1, and how many there are; (0, 0) if there is none."""
-        if self.tree.head is None:
-            return 0, 0
-        siblings = self.tree.siblings(self.tree.head)
-        return siblings.index(self.tree.head) + 1, len(siblings)
-
     def undo(self) -> bool:
         """Take back the last step, such as a message with its reply; nothing is deleted. False if there is none."""
-        return self._travel(self._store.undo)
+        return self._travel(self._ledger.undo)
 
     def redo(self) -> bool:
         """Take the step again that `undo` took back. False if there is none."""
-        return self._travel(self._store.redo)
+        return self._travel(self._ledger.redo)
 
     def set(self, **changes: Any) -> None:
-        """Change ``title``, ``template``, ``system`` or ``sampling`` of this session, and keep that with it."""
+        """Change settings of this session, and keep them with it.
+
+        These are ``title``, ``template``, ``system``, ``scenario``, ``persona``, ``muted``, ``sampling`` and
+        ``roleplay``, the last two as tables of fields. A persona may be given by its name.
+        """
+        if isinstance(changes.get("persona"), str):
+            changes["persona"] = self._manager.personas.get(changes["persona"])
         profile = self.profile.changed(**changes)
         self._manager.model.check_template(profile.template)
         with self._lock:
@@ -220,48 +216,36 @@ class Session:
             self.profile = profile
             self.title = changes.get("title", self.title)
 
+    def add_card(self, card: str | Path | Card) -> Card:
+        """Let a character join; see `Group.add`."""
+        found, card_id = self._manager.find_card(card)
+        self.change_cast(self.profile.with_card(found, card_id))
+        return found
+
+    def change_cast(self, profile: Profile) -> None:
+        """Exchange the characters, and keep them with the session."""
+        with self._lock:
+            self._store.update_session(self.id, settings=profile.stored())
+            self.profile = profile
+        self._tree_changed()
+
     def command(self, line: str) -> str:
         """Run a plugin's command, such as ``/note the rain grows louder``, and return its answer."""
         return self.plugins.run_command(line, self.context)
 
-    def prompt(self, text: str | None = None, **sampling: Any) -> PromptPlan:
+    def prompt(self, text: str | None = None, *, speaker: str = "", **sampling: Any) -> PromptPlan:
         """Return the prompt of the next turn, as if ``text`` were said; waits for a model that is being loaded."""
         info = self.wait_for_model()
-        tree, parent = self.tree, self.tree.head
+        tree = self.tree
         if text:
-            message = self._user_message(whole(text))
-            tree, parent = tree.append(message), message.id
-        return self.plan(Task(parent), info, self.profile.effective_sampling(**sampling), tree)[0]
+            tree = tree.append(self._user_message(self._prompts.expanded(whole(text))[0]))
+        name = speaker or self.profile.speaker(tree.history, self.id)
+        task = Task(tree.head, speaker=name)
+        return self._prompts.write(task, info, self.profile.effective_sampling(**sampling), tree).plan
 
-    def plan(
-        self, task: Task, info: ModelInfo, sampling: Sampling, tree: Tree | None = None
-    ) -> tuple[PromptPlan, Template]:
-        """Assemble the prompt of a turn, and return it with the template used."""
-        history = (tree or self.tree).path(task.after)
-        model = self._manager.model
-        self.warn(map(str, self._manager.templates.problems))
-        wanted = Wanted(
-            blocks=self._blocks(history),
-            history=history,
-            system=self.profile.effective_system,
-            choice=model.choose(self.template_name, info),
-            fallback=self._manager.templates.get(FALLBACK),
-            goal=task.goal,
-            prefill=task.prefill,
-        )
-        return write(wanted, info, model.backend().tokenizer, sampling)
-
-    def context(self, plugin: str, history: tuple[Message, ...] | None = None) -> ChatContext:
-        """Return what a plugin may know of this session."""
-        return self.plugins.context(
-            plugin,
-            session_id=self.id,
-            title=self.title,
-            history=self.history if history is None else history,
-            card=self.card,
-            persona=self.persona,
-            user_name=self.user_name,
-        )
+    def write(self, task: Task, info: ModelInfo, sampling: Sampling) -> Written:
+        """Assemble the prompt of a turn."""
+        return self._prompts.write(task, info, sampling, self.tree)
 
     def close(self) -> None:
         """Stop the running turn, wait for its end, and save what could not be saved before."""
@@ -269,7 +253,7 @@ class Session:
             turn.stop()
             turn.wait(10)
         with self._lock:
-            self._save_unsaved()
+            self._ledger.save_rest()
         self._forget()
         self._manager.forget(self)
 
@@ -296,14 +280,17 @@ class Session:
         """Store the state of a reply that is being written."""
         self._store.save_reply(self.id, message)
 
-    def keep_reply(self, message: Message) -> None:
-        """Put a finished reply into the tree and the store; one that cannot be stored now is tried again later."""
-        with self._lock:
-            self.tree = self.tree.append(message)
-            self._unsaved.append(message)
+    def keep_reply(self, message: Message, variables: Variables | None = None) -> None:
+        """Put a finished reply into the tree and the store; one that cannot be stored now is tried again later.
+
+        ``variables`` are those that macros in its prompt have set.
+        """
         try:
             with self._lock:
-                self._save_unsaved()
+                self._ledger.keep(message)
+            if variables is not None:
+                self.variables.keep(message.id, variables)
+            self.group.inherit(message.id, message.parent)
         finally:
             self._tree_changed()
             self._tell_plugins(message)
@@ -335,33 +322,29 @@ class Session:
         if (backend := self._manager.model.current) is not None:
             backend.stop(request_id)
 
+    def _reply(self, prefill: str = "", speaker: str = "") -> Task:
+        name = self.profile.cast.find(speaker).called if speaker else self.group.next()
+        return Task(self.tree.head, prefill=prefill, speaker=name)
+
+    def _speaker_of(self, message: Message) -> str:
+        """Return who is to write another alternative of a message: whoever wrote it, if that is still here."""
+        known = (*self.group.names, NARRATOR) if message.role == "assistant" else ()
+        return message.name if message.name in known else self.group.next()
+
     def _user_message(self, text: str) -> Message:
         return Message(new_id(), self.tree.head, "user", self.user_name, text, time.time())
 
-    def _add_user_message(self, text: str) -> None:
-        message = self._user_message(text)
-        self._append(message)
+    def _say(self, text: str, audience: Sequence[str]) -> None:
+        text, variables = self._prompts.expanded(whole(text))
+        message = self._user_message(self.plugins.user_message(self.context, text))
+        self._ledger.append(message)
+        self.variables.keep(message.id, variables)
+        if audience:
+            self.group.show_only_to(message.id, audience)
         if not self.title:
             self.set(title=one_line(text, 48))
         self._tree_changed()
         self._tell_plugins(message)
-
-    def _append(self, message: Message) -> None:
-        self._save_unsaved()
-        self._store.add_message(self.id, message)
-        self._store.record_step(self.id, message.id)
-        self.tree = self.tree.append(message)
-
-    def _save_unsaved(self) -> None:
-        while self._unsaved:
-            message = self._unsaved[0]
-            self._store.save_reply(self.id, message)
-            if message.id == self.tree.head:
-                follows_user = message.parent is not None and self.tree[message.parent].role == "user"
-                first = len(self.tree.siblings(message.id)) == 1
-                step = self._store.amend_step if follows_user and first else self._store.record_step
-                step(self.id, message.id)
-            del self._unsaved[0]
 
     def _last_message(self) -> Message:
         if not self.history:
@@ -375,14 +358,10 @@ class Session:
         self.turn_to(self.tree.siblings(self.tree.head)[position - 1 + by])
         return True
 
-    def _travel(self, step: Callable[[str], tuple[bool, str | None]]) -> bool:
+    def _travel(self, step: Callable[[], bool]) -> bool:
         with self._lock:
             self._check_idle()
-            self._save_unsaved()
-            moved, head = step(self.id)
-            if moved:
-                # Read anew, since another program that has this conversation open may have written there.
-                self.tree = Tree.build(self._store.messages(self.id), head)
+            moved = step()
         if moved:
             self._tree_changed()
         return moved
@@ -392,7 +371,3 @@ class Session:
 
     def _tell_plugins(self, message: Message) -> None:
         self.plugins.notify("on_message_added", self.context, MessageFacts(self.id, message))
-
-    def _blocks(self, history: tuple[Message, ...]) -> list[Block]:
-        blocks = card_blocks(self.card, self.persona, self.user_name, self.profile.effective_system)
-        return blocks + self.plugins.blocks(lambda plugin: self.context(plugin, history))

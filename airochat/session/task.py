@@ -18,6 +18,8 @@ class Task:
     goal: Goal = "reply"
     prefill: str = ""
     """Words that the result must start with."""
+    speaker: str = ""
+    """Who speaks; empty for the user, or where there are no characters."""
     continued: Message | None = None
     """The message whose rest is to be written; the result is a sibling of it that says all."""
 
@@ -38,7 +40,7 @@ def rest_of(message: Message) -> Task:
         raise UsageError(
             "The last message is not a reply, so there is nothing to continue.", "Send it instead."
         )
-    return Task(message.parent, "continue", continued=message)
+    return Task(message.parent, "continue", speaker=message.name, continued=message)
 
 
 def cut_short(message: Message) -> bool:

@@ -62,6 +62,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        """
+        CREATE TABLE personas (
+            name        TEXT PRIMARY KEY,
+            description TEXT NOT NULL,
+            is_default  INTEGER NOT NULL DEFAULT 0
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE card_index (
+            file   BLOB PRIMARY KEY,
+            stamp  TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            facts  TEXT NOT NULL,
+            words  TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX card_index_digest ON card_index (digest)",
+        """
+        CREATE TABLE card_marks (
+            file      BLOB PRIMARY KEY,
+            favourite INTEGER NOT NULL DEFAULT 0,
+            persona   TEXT REFERENCES personas (name) ON UPDATE CASCADE ON DELETE SET NULL
+        )
+        """,
+    ),
 )
 """The statements of each step; the first step has number 1. A step that has been released never changes."""
 

@@ -1,11 +1,11 @@
-"""The store: conversations in a SQLite database."""
+"""The store: conversations, personas and what is known of cards in a SQLite database."""
 
 from __future__ import annotations
 
 import difflib
 import sqlite3
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from airochat.conversation import Message
 from airochat.errors import StoreError, UsageError
 from airochat.store import journal
 from airochat.store.database import Database
+from airochat.store.library import CardLibrary
 from airochat.store.mapping import StoredMapping
+from airochat.store.personas import Personas
 from airochat.store.records import (
     SessionRecord,
     SessionSummary,
@@ -136,6 +138,13 @@ class Store:
             {**changes, "id": storable(session_id)},
         )
 
+    def add_messages(self, session_id: str, messages: Iterable[Message]) -> None:
+        """Add finished messages, all or none; the head stays."""
+        rows = [message_row(session_id, message) for message in messages]
+        with self._database.writing() as connection:
+            _touch(connection, session_id, None)
+            connection.executemany(_INSERT_MESSAGE, rows)
+
     def add_message(self, session_id: str, message: Message) -> None:
         """Add a message and move the head to it; it is on the disk when this returns."""
         with self._database.writing() as connection:
@@ -181,6 +190,14 @@ class Store:
     def mapping(self, plugin: str, scope: str) -> MutableMapping[str, Any]:
         """Return what a plugin keeps in a scope such as ``global`` or ``chat:ID``, as a mapping."""
         return StoredMapping(self._database, plugin, scope)
+
+    def cards(self, folder: Path) -> CardLibrary:
+        """Return the library of the cards in a folder; it works until this store is closed."""
+        return CardLibrary(folder, self._database)
+
+    def personas(self) -> Personas:
+        """Return the user's personas; they work until this store is closed."""
+        return Personas(self._database)
 
     def close(self) -> None:
         """Close the database; further calls of this do nothing, of anything else raise `StoreError`."""

@@ -9,10 +9,14 @@ from typing import Any, Literal, cast
 
 from airochat.checks import did_you_mean
 from airochat.errors import TemplateError
+from airochat.templates.scenes import NEEDS_TEXT, SceneForm
 from airochat.templates.segment import Segment
 from airochat.templates.template import Family, Marks, Variant
+from airochat.templates.voices import Labels, Voices
 
 _SPELLING = {"bos": "<s>", "eos": "</s>", "eot": "</s>"}
+_LABELS = ("none", "replies", "all")
+_CHOICES = {"labels": _LABELS, "labels_if": ("always", "several")}
 _VARIANT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -97,6 +101,7 @@ def _family(name: str, data: Mapping[str, Any], where: str, variants: tuple[Vari
         user=_marks(user, spelling),
         after_system=user.written("after_system", spelling) if user.has("after_system") else None,
         assistant=_marks(assistant, spelling),
+        joint=assistant.written("joint", spelling) if assistant.has("joint") else (),
         reply=reply.written("before", spelling),
         stop=reply.texts("stop"),
         user_stop=user.texts("stop", optional=True),
@@ -104,6 +109,10 @@ def _family(name: str, data: Mapping[str, Any], where: str, variants: tuple[Vari
         strip_leading_space=reply.flag("strip_leading_space"),
         strip_end=reply.flag("strip_end"),
         spelling=spelling,
+        roleplay=top.text("roleplay", ""),
+        scene=_scene(top.table("scene")) if top.has("scene") else None,
+        acquaint=_scene(top.table("acquaint")) if top.has("acquaint") else None,
+        voices=_voices(cast(Labels, top.choice("names", _LABELS, "none"))),
     )
     for table in (top, system, user, assistant, reply):
         table.finish()
@@ -112,6 +121,22 @@ def _family(name: str, data: Mapping[str, Any], where: str, variants: tuple[Vari
 
 def _marks(table: _Table, spelling: Mapping[str, str]) -> Marks:
     return Marks(table.written("before", spelling), table.written("after", spelling))
+
+
+def _voices(labels: Labels) -> Voices:
+    # Until it is known who speaks, the prompt ends before the name.
+    return Voices(labels=labels, own=labels != "none")
+
+
+def _scene(table: _Table) -> SceneForm:
+    usual = {one.name: str(one.default) for one in dataclasses.fields(SceneForm)}
+    found = {name: table.text(name, text) for name, text in usual.items() if name not in _CHOICES}
+    found |= {name: table.choice(name, allowed, usual[name]) for name, allowed in _CHOICES.items()}
+    for name in NEEDS_TEXT:
+        if found[name].count("{text}") != 1:
+            raise table.wrong(name, found[name], "a text with one {text} in it")
+    table.finish()
+    return SceneForm(**found)  # type: ignore[arg-type]
 
 
 def _spelling(table: _Table) -> dict[str, str]:
@@ -132,25 +157,25 @@ class _Table:
     def table(self, key: str, *, optional: bool = False) -> _Table:
         value = self._take(key, {} if optional else None)
         if not isinstance(value, dict):
-            raise self._wrong(key, value, "a table")
+            raise self.wrong(key, value, "a table")
         return _Table(self._where, self._path(key), value)
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self._take(key, default)
         if not isinstance(value, str):
-            raise self._wrong(key, value, "a text")
+            raise self.wrong(key, value, "a text")
         return value
 
     def texts(self, key: str, *, optional: bool = False) -> tuple[str, ...]:
         value = self._take(key, [] if optional else None)
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-            raise self._wrong(key, value, "a list of texts that are not empty")
+            raise self.wrong(key, value, "a list of texts that are not empty")
         return tuple(value)
 
     def numbers(self, key: str) -> tuple[int, ...]:
         value = self._take(key, [])
         if not isinstance(value, list) or not all(type(item) is int for item in value):
-            raise self._wrong(key, value, "a list of whole numbers")
+            raise self.wrong(key, value, "a list of whole numbers")
         return tuple(value)
 
     def has(self, key: str) -> bool:
@@ -162,19 +187,19 @@ class _Table:
     def flag(self, key: str) -> bool:
         value = self._take(key)
         if not isinstance(value, bool):
-            raise self._wrong(key, value, "true or false")
+            raise self.wrong(key, value, "true or false")
         return value
 
     def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
         value = self._take(key, default)
         if value not in allowed:
-            raise self._wrong(key, value, " or ".join(map(repr, allowed)))
+            raise self.wrong(key, value, " or ".join(map(repr, allowed)))
         return str(value)
 
     def written(self, key: str, spelling: Mapping[str, str]) -> tuple[Segment, ...]:
         value = self._take(key)
         if not isinstance(value, list):
-            raise self._wrong(key, value, 'a list of texts and { special = "…" }')
+            raise self.wrong(key, value, 'a list of texts and { special = "…" }')
         return tuple(self._segment(key, item, spelling) for item in value)
 
     def finish(self) -> None:
@@ -192,7 +217,7 @@ class _Table:
             special = item["special"]
             if isinstance(special, str) and special:
                 return Segment(spelling.get(special, special), special)
-        raise self._wrong(key, item, 'a text that is not empty, or { special = "…" }')
+        raise self.wrong(key, item, 'a text that is not empty, or { special = "…" }')
 
     def _take(self, key: str, default: Any = None) -> Any:
         self._known.add(key)
@@ -210,7 +235,7 @@ class _Table:
         close = difflib.get_close_matches(key, self._data.keys(), n=1)
         return f"; or is {close[0]!r} meant to be it" if close else ""
 
-    def _wrong(self, key: str, value: Any, wanted: str) -> TemplateError:
+    def wrong(self, key: str, value: Any, wanted: str) -> TemplateError:
         shown = repr(value)
         shown = shown if len(shown) <= 60 else shown[:59] + "…"
         return TemplateError(f"The template {self._where}: {self._path(key)} = {shown} is not {wanted}.")

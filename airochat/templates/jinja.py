@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from airochat.conversation import Role
 from airochat.errors import TemplateError
 from airochat.templates.segment import ChatTurn, Part, Segment, Vocabulary
 from airochat.templates.turns import (
+    OPENING,
     PREFILL,
     TEMPLATE,
     Goal,
@@ -25,6 +27,7 @@ from airochat.templates.turns import (
     unwritten,
     without_last_spaces,
 )
+from airochat.templates.voices import NAMES, NOBODY, Voices, voiced_name
 from airochat.text import one_line
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ OWN = "gguf"
 
 METADATA_KEY = "tokenizer.chat_template"
 """Where a GGUF file keeps it."""
+
+# Stands for the user's words that the model is to write, since a template may leave out a turn without a text.
+_STAND_IN = "x"
 
 # Whitespace that str.strip() takes and no template writes: what is left of it tells whether contents are stripped.
 _PAD = "\u2003"
@@ -70,6 +76,8 @@ class JinjaTemplate:
     why: str = "The model file brings this template."
     default_system: str = ""
     warnings: tuple[str, ...] = field(default=())
+    voices: Voices = NOBODY
+    """Who speaks."""
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -79,7 +87,7 @@ class JinjaTemplate:
     @property
     def user_stop(self) -> tuple[str, ...]:
         """Texts that end what the model writes in the user's place."""
-        return self._habits.user_stop
+        return (*self._habits.user_stop, *self.voices.user_stop)
 
     @property
     def stop_specials(self) -> tuple[str, ...]:
@@ -92,33 +100,47 @@ class JinjaTemplate:
         Where the template refuses two turns of one role in a row, or an assistant that opens, these are joined, or
         given an opening.
         """
-        system, rest = merge_notes(*split_system(turns))
+        system, rest = merge_notes(*split_system(turns), self.voices)
         if goal == "continue" and not rest:
             raise TemplateError("There is no message to continue.")
         if system and not self._habits.system:
-            rest = _into_first_user(system, rest)
+            rest = _into_first_user(system, rest, self.voices)
             system = ()
         if goal == "user":
-            # A template may leave out a turn without a text.
-            rest = (*rest, ChatTurn("user", (Part(prefill or "x", PREFILL),)))
+            rest = (*rest, ChatTurn("user", (Part(prefill or _STAND_IN, PREFILL),), self.voices.user))
         try:
             segments = self._write(system, rest, goal)
         except TemplateError:
-            alternating = alternate(rest, goal)
+            alternating = alternate(rest, goal, self.voices)
             if alternating == rest:
                 raise
             segments = self._write(system, alternating, goal)
         if goal == "user" and not prefill:
-            return without_last_spaces(segments[:-1])[0]
-        if goal == "reply" and prefill:
-            return tidy([*segments, Segment(self._habits.gap), Segment(prefill, source=PREFILL)])
+            return without_last_spaces(_without_stand_in(segments))[0]
+        asked = ChatTurn("assistant", (Part(prefill, PREFILL),), self.voices.reply)
+        if goal == "reply" and (prefill or not self.voices.own):
+            begun = [Segment(part.text, source=part.source) for part in self.voices.labelled(asked)]
+            if any(segment.text for segment in begun):
+                return tidy([*segments, Segment(self._habits.gap), *begun])
         return segments
 
     def finish(self, text: str, begun: str = "") -> str:
         """Strip one leading space, or all whitespace if the template strips it from replies."""
         if begun:
             return (begun + text).rstrip() if self._habits.trims else begun + text
+        text = self.voices.without_label(text)
         return text.strip() if self._habits.trims else text.removeprefix(" ")
+
+    def voiced(self, voices: Voices, default_system: str | None = None) -> JinjaTemplate:
+        """Bind it to speakers; see `Template.voiced`."""
+        # A copy keeps what was found out by rendering the test conversation.
+        bound = copy.copy(self)
+        joined = voices.joined(self.voices)
+        changes = {"name": voiced_name(self.name, joined, self.voices), "voices": joined}
+        changes |= {} if default_system is None else {"default_system": default_system}
+        for name, value in changes.items():
+            object.__setattr__(bound, name, value)
+        return bound
 
     @cached_property
     def _sandbox(self) -> Sandbox:
@@ -175,10 +197,12 @@ class JinjaTemplate:
                 continue
             turn = turns[item[0]]
             if turn.tokens and self._habits.lead and text.endswith(self._habits.lead):
-                written += [*self._template_text(text.removesuffix(self._habits.gap)), kept_reply(turn)]
+                label = "" if self.voices.own else self.voices.label(turn)
+                lead = text if label else text.removesuffix(self._habits.gap)
+                written += [*self._template_text(lead), Segment(label, source=NAMES), kept_reply(turn)]
                 raw = turn.text
             else:
-                parts = strip_parts(turn.parts, left=item[1], right=item[2])
+                parts = strip_parts(self.voices.labelled(turn), left=item[1], right=item[2])
                 written += [
                     *self._template_text(text),
                     *(Segment(part.text, source=part.source) for part in parts),
@@ -235,12 +259,23 @@ def own_template(
     return template
 
 
-def _into_first_user(system: tuple[Part, ...], turns: Sequence[ChatTurn]) -> tuple[ChatTurn, ...]:
-    first = next((index for index, turn in enumerate(turns) if turn.role == "user"), None)
-    if first is None:
-        return (ChatTurn("user", system), *turns)
-    merged = ChatTurn("user", (*system, Part("\n\n", TEMPLATE), *turns[first].parts), turns[first].name)
-    return (*turns[:first], merged, *turns[first + 1 :])
+def _without_stand_in(segments: Sequence[Segment]) -> list[Segment]:
+    """Return segments without the stand-in for the user's words, and without the space before it."""
+    found = list(segments[:-1])
+    if found and found[-1].source == NAMES:
+        found[-1] = Segment(found[-1].text.rstrip(), source=NAMES)
+    return found
+
+
+def _into_first_user(
+    system: tuple[Part, ...], turns: Sequence[ChatTurn], voices: Voices
+) -> tuple[ChatTurn, ...]:
+    between = Part("\n\n", TEMPLATE)
+    if not turns:
+        return (ChatTurn("user", system),)
+    if turns[0].role == "user":
+        return (ChatTurn("user", (*system, between, *voices.labelled(turns[0]))), *turns[1:])
+    return (ChatTurn("user", (*system, between, Part(voices.opening or OPENING, TEMPLATE))), *turns)
 
 
 def _observe(template: JinjaTemplate) -> _Habits:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from airochat.errors import TemplateError
+from airochat.templates.scenes import SceneForm
 from airochat.templates.segment import ChatTurn, Part, Segment
 from airochat.templates.turns import (
     PREFILL,
@@ -17,10 +18,14 @@ from airochat.templates.turns import (
     join,
     kept_reply,
     merge_notes,
+    opened,
     split_system,
     unwritten,
     without_last_spaces,
 )
+from airochat.templates.voices import NAMES, NOBODY, Voices, voiced_name
+
+_JOINT = (Segment("\n\n"),)
 
 
 class Template(Protocol):
@@ -83,6 +88,14 @@ class Template(Protocol):
         """
         ...
 
+    def voiced(self, voices: Voices, default_system: str | None = None) -> Template:
+        """Return this template for a chat of certain speakers, with another system text of its own if one is given.
+
+        Its name tells whether it writes names that this template does not, since token ids of replies may then not be
+        reused.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:
@@ -116,6 +129,8 @@ class Family:
     """What the model continues; the reply's first token comes right after it."""
     after_system: tuple[Segment, ...] | None = None
     """What stands before the user's text right after the system text, if that is something else."""
+    joint: tuple[Segment, ...] = ()
+    """What parts two replies in a row that begin with names; each then stands in the turn of the first."""
     bos: Literal["always", "model"] = "model"
     """Whether a prompt begins with BOS if the model has one, or only if its file asks for it."""
     notes: Literal["own", "user"] = "own"
@@ -138,31 +153,56 @@ class Family:
     spelling: Mapping[str, str] = field(default_factory=dict)
     """How ``bos``, ``eos`` and ``eot`` are written while no model is loaded."""
     warnings: tuple[str, ...] = ()
+    roleplay: str = ""
+    """The template in which the models of this one were trained to be characters, if that is another one."""
+    scene: SceneForm | None = None
+    """How characters are brought before the conversation, if the models were trained so."""
+    acquaint: SceneForm | None = None
+    """The same for getting to know one character."""
+    voices: Voices = NOBODY
+    """Who speaks; a template that always writes names says so in its ``labels``."""
 
     def render(self, turns: Sequence[ChatTurn], *, goal: Goal = "reply", prefill: str = "") -> list[Segment]:
         """Write a conversation; see `Template.render`."""
         system, rest = self._arranged(turns, goal, prefill)
-        opens = goal in ("continue", "user") or (goal == "reply" and bool(prefill))
+        opens = goal != "nothing"
         written = [[Segment(self.spelling.get("bos", ""), "bos")]] if self.bos == "always" else []
         if system:
-            written.append(self._closed(ChatTurn("system", system)))
+            written.append([*self._begun(ChatTurn("system", system)), *self.system.after])
         for number, turn in enumerate(rest):
-            first = not number and bool(system)
-            last = opens and number == len(rest) - 1
-            written.append(self._opened(turn, first) if last else self._closed(turn, first))
-        if len(written) > 1 and self.bos == "always" and written[1][0].special == "bos":
+            before = rest[number - 1] if number else None
+            after = rest[number + 1] if number + 1 < len(rest) else None
+            waits = goal == "reply" and after is None
+            begun = self._begun(turn, before, bool(system) and not number, waits)
+            stays = opens if after is None else self._joins(turn, after)
+            written.append(begun if stays else [*begun, *self._closing(self._marks(turn).after, turn)])
+        if self.bos == "always" and any(
+            segment.special == "bos" for one in written[1:2] for segment in one[:1]
+        ):
             del written[0]
-        following = written.pop() if opens else [*self.reply] if goal == "reply" else []
+        following = written.pop() if opens else []
         if goal == "user" and not prefill:
             following, _ = without_last_spaces(following)
         return join(written, following)
 
     def finish(self, text: str, begun: str = "") -> str:
         """Apply the strip rules of the format; see `Template.finish`."""
-        if self.strip_leading_space and not begun:
-            text = text.removeprefix(" ")
+        if not begun:
+            text = self.voices.without_label(text)
+            text = text.removeprefix(" ") if self.strip_leading_space or self.voices.named else text
         text = begun + text
         return text.rstrip() if self.strip_end else text
+
+    def voiced(self, voices: Voices, default_system: str | None = None) -> Family:
+        """Bind it to speakers; see `Template.voiced`."""
+        bound = voices.joined(self.voices)
+        return dataclasses.replace(
+            self,
+            name=voiced_name(self.name, bound, self.voices),
+            voices=bound,
+            user_stop=(*self.user_stop, *voices.user_stop),
+            default_system=self.default_system if default_system is None else default_system,
+        )
 
     def _arranged(
         self, turns: Sequence[ChatTurn], goal: Goal, prefill: str
@@ -173,33 +213,47 @@ class Family:
         if not system and self.default_system:
             system = (Part(self.default_system, TEMPLATE),)
         if self.notes == "user":
-            system, rest = merge_notes(system, rest)
+            system, rest = merge_notes(system, rest, self.voices)
         if goal == "user":
-            rest = (*rest, ChatTurn("user", (Part(prefill, PREFILL),)))
+            rest = (*rest, ChatTurn("user", (Part(prefill, PREFILL),), self.voices.user))
         if self.turns == "alternate":
-            rest = alternate(rest, goal)
-        if goal == "reply" and prefill:
-            rest = (*rest, ChatTurn("assistant", (Part(prefill, PREFILL),)))
+            rest = alternate(rest, goal, self.voices, apart=self.voices.named)
+        else:
+            rest = opened(rest, goal, self.voices.opening)
+        if goal == "reply":
+            rest = (*rest, ChatTurn("assistant", (Part(prefill, PREFILL),), self.voices.reply))
         return system, rest
 
     def _marks(self, turn: ChatTurn) -> Marks:
         return {"system": self.system, "user": self.user, "assistant": self.assistant}[turn.role]
 
-    def _opened(self, turn: ChatTurn, first: bool = False) -> list[Segment]:
-        if turn.tokens:
-            return [*self.reply, kept_reply(turn)]
-        before = self._marks(turn).before
-        if first and turn.role == "user" and self.after_system is not None:
-            before = self.after_system
-        parts = [Segment(part.text, source=part.source) for part in turn.parts if part.text]
-        return [*before, *parts]
+    def _joins(self, one: ChatTurn, other: ChatTurn) -> bool:
+        """Return whether two turns are replies of which the second goes on in the turn of the first."""
+        return (
+            one.role == other.role == "assistant"
+            and self.voices.named
+            and bool(self.joint or self.turns == "alternate")
+        )
 
-    def _closed(self, turn: ChatTurn, first: bool = False) -> list[Segment]:
-        after = self._marks(turn).after
-        return [*self._opened(turn, first), *(_closing(after, turn.text) if turn.tokens else after)]
+    def _begun(
+        self, turn: ChatTurn, before: ChatTurn | None = None, first: bool = False, waits: bool = False
+    ) -> list[Segment]:
+        """Write a turn up to its end; one that ``waits`` is the reply that the model is to write."""
+        bare = bool(turn.tokens) or (waits and not turn.text)
+        label = "" if bare and self.voices.own else self.voices.label(turn)
+        lead = self.reply if bare and not label else self._marks(turn).before
+        if before is not None and self._joins(before, turn):
+            lead = tuple(self._closing(self.joint or _JOINT, before))
+        elif first and turn.role == "user" and self.after_system is not None:
+            lead = self.after_system
+        if bare:
+            kept = [kept_reply(turn)] if turn.tokens else []
+            return [*lead, *([Segment(label, source=NAMES)] if label else []), *kept]
+        parts = self.voices.labelled(turn)
+        return [*lead, *(Segment(part.text, source=part.source) for part in parts if part.text)]
 
-
-def _closing(after: tuple[Segment, ...], written: str) -> list[Segment]:
-    if not after or after[0].special is not None:
-        return list(after)
-    return [dataclasses.replace(after[0], text=unwritten(after[0].text, written)), *after[1:]]
+    def _closing(self, after: tuple[Segment, ...], turn: ChatTurn) -> list[Segment]:
+        """Return what ends a turn, without what a reply that was kept has written of it."""
+        if not turn.tokens or not after or after[0].special is not None:
+            return list(after)
+        return [dataclasses.replace(after[0], text=unwritten(after[0].text, turn.text)), *after[1:]]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from airochat.templates.segment import ChatTurn, Part, Segment
+from airochat.templates.voices import NOBODY, Voices
 
 Goal = Literal["reply", "continue", "user", "nothing"]
 """What the model is to write after a prompt: a reply, more of the last turn, what the user says next, or nothing."""
@@ -33,12 +34,12 @@ def split_system(turns: Sequence[ChatTurn]) -> tuple[tuple[Part, ...], tuple[Cha
 
 
 def merge_notes(
-    system: tuple[Part, ...], turns: Iterable[ChatTurn]
+    system: tuple[Part, ...], turns: Iterable[ChatTurn], voices: Voices = NOBODY
 ) -> tuple[tuple[Part, ...], tuple[ChatTurn, ...]]:
     """Move system turns amid a conversation into the user turns, for formats that know none there.
 
-    A note stands before the text of the next user turn, or after that of the last one if none follows, parted by a
-    newline; without any user turn it ends the system text.
+    A note stands before the text of the next user turn and its label, or after that of the last one if none follows,
+    parted by a newline; without any user turn it ends the system text.
     """
     merged: list[ChatTurn] = []
     notes: list[Part] = []
@@ -46,7 +47,7 @@ def merge_notes(
         if turn.role == "system":
             notes += [*turn.parts, Part("\n", TEMPLATE)]
         elif turn.role == "user" and notes:
-            merged.append(dataclasses.replace(turn, parts=(*notes, *turn.parts)))
+            merged.append(dataclasses.replace(turn, parts=(*notes, *voices.labelled(turn)), name=""))
             notes = []
         else:
             merged.append(turn)
@@ -60,24 +61,33 @@ def merge_notes(
     return system, tuple(merged)
 
 
-def alternate(turns: Iterable[ChatTurn], goal: Goal) -> tuple[ChatTurn, ...]:
+def alternate(
+    turns: Iterable[ChatTurn], goal: Goal, voices: Voices = NOBODY, *, apart: bool = False
+) -> tuple[ChatTurn, ...]:
     """Make user and assistant take turns, for formats that know nothing else.
 
-    Neighbours of one role are joined by an empty line and lose their kept tokens. A user turn of a few words is put
-    before an assistant turn that would come first, and at the end if a reply is the goal and none stands there.
+    Neighbours of one role are joined by an empty line, each with its label, and lose their kept tokens. A user turn of
+    a few words is put before an assistant turn that would come first, and at the end if a reply is the goal and none
+    stands there. With ``apart``, assistant turns that follow each other stay as they are.
     """
     result: list[ChatTurn] = []
     for turn in turns:
         if not result and turn.role == "assistant":
-            result.append(_said(OPENING))
-        if result and result[-1].role == turn.role:
-            parts = (*result[-1].parts, Part("\n\n", TEMPLATE), *turn.parts)
+            result.append(_said(voices.opening or OPENING))
+        if result and result[-1].role == turn.role and not (apart and turn.role == "assistant"):
+            parts = (*result[-1].parts, Part("\n\n", TEMPLATE), *voices.labelled(turn))
             result[-1] = ChatTurn(turn.role, parts, result[-1].name)
         else:
             result.append(turn)
-    if goal == "reply" and (not result or result[-1].role == "assistant"):
-        result.append(_said(GOING_ON if result else OPENING))
+    if goal == "reply" and (not result or (result[-1].role == "assistant" and not apart)):
+        result.append(_said(GOING_ON if result else voices.opening or OPENING))
     return tuple(result)
+
+
+def opened(turns: tuple[ChatTurn, ...], goal: Goal, opening: str) -> tuple[ChatTurn, ...]:
+    """Put the user's first words before a character that would speak first."""
+    first = turns[0].role if turns else "assistant" if goal == "reply" else ""
+    return (_said(opening), *turns) if opening and first == "assistant" else turns
 
 
 def _said(text: str) -> ChatTurn:

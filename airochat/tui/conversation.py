@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from airochat.conversation import Message, Tree
+from airochat.prompt import NARRATOR
 from airochat.session.events import PromptRead, PromptReady, TextAdded, TreeChanged, TurnEnded, TurnStarted
 from airochat.text import clean, one_line
 from airochat.tui import words
 from airochat.tui.entries import Entry, Piece
 from airochat.tui.live import Live
+from airochat.tui.voices import Voices
 
 _UNFINISHED = "cut off: the program ended while this was being written"
 
@@ -32,6 +34,10 @@ class Conversation:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self.voices = Voices()
+        """The colours of the characters."""
+        self.audience: Callable[[str], Collection[str]] = lambda message_id: ()
+        """Tells who alone knows of a message."""
         self.live: Live | None = None
         self.ended: TurnEnded | None = None
         """How the newest turn ended."""
@@ -111,7 +117,7 @@ class Conversation:
         message = self.message(index)
         if message is None:
             return self._live_entry()
-        notes = [*_problems(message)]
+        notes = [*_problems(message), *_secret(self.audience(message.id))]
         facts = [*_endings(message)]
         place: Iterable[Piece] = ()
         if index == len(self) - 1:
@@ -119,7 +125,11 @@ class Conversation:
         if pieces := (*place, *((" · ".join(facts), "faint") for _ in facts[:1])):
             notes.append(pieces)
         name, text = _name(message.name), _text(message.text)
-        return Entry(message.role, name, text, words.clock(message.created), notes=tuple(notes))
+        voice = self._voice(message.role, message.name)
+        return Entry(message.role, name, text, words.clock(message.created), voice, notes=tuple(notes))
+
+    def _voice(self, role: str, name: str) -> str:
+        return self.voices.of(name) if role == "assistant" or name == NARRATOR else ""
 
     def _live_entry(self) -> Entry:
         live = self.live
@@ -127,7 +137,8 @@ class Conversation:
         count = len(self.tree.children.get(live.start.parent, ())) + 1
         pieces = (*_swipes(count, count), (live.doing, "faint"))
         when = words.clock(live.created)
-        return Entry("assistant", _name(live.start.name), _text(live.text), when, live=True, notes=(pieces,))
+        name, voice = live.start.name, self._voice("assistant", live.start.name)
+        return Entry("assistant", _name(name), _text(live.text), when, voice, live=True, notes=(pieces,))
 
     def _place(self, message: Message) -> Iterable[Piece]:
         siblings = self.tree.siblings(message.id)
@@ -162,6 +173,11 @@ def _problems(message: Message) -> Iterable[tuple[Piece, ...]]:
         yield ((f"broken off: {one_line(message.provenance.stop_reason, 400)}", "error"),)
     elif message.state == "running":
         yield ((_UNFINISHED, "error"),)
+
+
+def _secret(audience: Collection[str]) -> Iterable[tuple[Piece, ...]]:
+    if audience:
+        yield ((f"only {one_line(' and '.join(audience), 80)} knows", "faint"),)
 
 
 def _endings(message: Message) -> Iterable[str]:

@@ -64,6 +64,8 @@ class Desk:
         return self.session
 
     def _take(self, session: Session, conversation: Conversation) -> None:
+        conversation.audience = session.group.audience
+        conversation.voices.meet(session.group.names)
         self._open[session.id] = (session, conversation, self._attach(session))
 
     def apply(self, event: SessionEvent) -> bool:

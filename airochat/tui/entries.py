@@ -18,6 +18,8 @@ class Entry:
     name: str
     text: str
     when: str = ""
+    voice: str = ""
+    """Which of the characters' colours the name has; empty for the colour of the role."""
     live: bool = False
     """Whether it is being written now, and so ends in a cursor."""
     notes: tuple[tuple[Piece, ...], ...] = ()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from airochat.prompt import NARRATOR
+from airochat.session.commands import CHAT_COMMANDS
 from airochat.text import one_line
 from airochat.tui import words
 
@@ -76,6 +78,8 @@ def everything(app: AirochatApp) -> Iterator[Item]:
             yield Item(
                 f"Template: {name}", f"for this chat: {family.title}", partial(app.choose_template, name)
             )
+    for name, own in CHAT_COMMANDS.items():
+        yield Item(f"Command: {own.usage}", own.summary, partial(app.chat.write, f"/{name} "))
     for name, command in app.manager.commands().items():
         yield Item(f"Command: /{name}", one_line(command.summary), partial(app.chat.write, f"/{name} "))
     for model in app.manager.models():
@@ -93,6 +97,12 @@ def commands(app: AirochatApp) -> Iterator[Item]:
     yield Item("Let the model write what you say", "ctrl+t", chat.action_speak_for_me)
     yield Item("Take back a step", "ctrl+z", chat.action_undo)
     yield Item("Do a step again", "ctrl+y", chat.action_redo)
+    yield Item("Characters", "F2: the gallery of cards", chat.action_gallery)
+    yield Item("Who is here", "F5: let somebody speak, mute, add, let go", chat.action_cast)
+    yield Item("Who you are", "F6: personas", chat.action_personas)
+    if chat.desk.session is not None:
+        for name in (*chat.desk.session.group.names, NARRATOR):
+            yield Item(f"Let {one_line(name, 40)} speak", "now", partial(chat.let_speak, name))
     yield Item("What the model sees", "F3", chat.action_prompt)
     yield Item("Choose a model", "F4", app.action_choose_model)
     yield Item("About the model and its template", "what is loaded, and why this template", chat.action_about)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import colorsys
+
+from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 from textual.theme import Theme as TextualTheme
 
 from airochat.themes import FALLBACKS, REQUIRED, Theme
+from airochat.tui.voices import COUNT
 
 OWN = tuple(name.replace("_", "-") for name in (*REQUIRED, *FALLBACKS))
 """The colours by the names under which style sheets know them, as ``$rp-…``."""
+
+
+_TURNS = (0.36, -0.19, 0.18, -0.35, 0.46)
+"""By how much of the circle of hues each further speaker's colour is away from the character's."""
+
+_ANSI_VOICES = tuple(
+    f"ansi_{name}" for name in ("yellow", "magenta", "green", "bright_blue", "cyan", "bright_red")
+)
+_ANSI_VOICES += ("ansi_bright_magenta", "ansi_bright_green")
 
 
 def to_textual(theme: Theme) -> TextualTheme:
@@ -35,7 +48,23 @@ def to_textual(theme: Theme) -> TextualTheme:
 
 def own_variables(theme: Theme) -> dict[str, str]:
     """Return the variables that airochat's style sheet uses."""
-    return {f"rp-{name}": theme.colors[name.replace("-", "_")] for name in OWN}
+    voices = {f"rp-voice-{number}": color for number, color in enumerate(_voices(theme), 1)}
+    return {f"rp-{name}": theme.colors[name.replace("-", "_")] for name in OWN} | voices
+
+
+def _voices(theme: Theme) -> list[str]:
+    """Return the colours of speakers: the character's, and others as light as that."""
+    first = theme.colors["character"]
+    if theme.ansi:
+        others = [name for name in _ANSI_VOICES if name not in (first, theme.colors["user"])]
+        return [first, *others][:COUNT]
+    hue, light, saturation = colorsys.rgb_to_hls(*Color.parse(first).normalized)
+    turned = (colorsys.hls_to_rgb((hue + turn) % 1, light, saturation) for turn in _TURNS)
+    return [first, *(_hex(rgb) for rgb in turned)]
+
+
+def _hex(rgb: tuple[float, float, float]) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def _base(theme: Theme) -> dict[str, str]:

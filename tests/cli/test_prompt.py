@@ -196,4 +196,4 @@ def test_a_card_ends_the_reply_where_the_user_would_speak(cli: Cli, tmp_path: Pa
     card = tmp_path / "aria.json"
     card.write_text('{"name": "Aria", "description": "Kind."}', encoding="utf-8")
     arguments = ("--template", "airoboros-2", "--card", str(card), "--user", "Rowan", "--format", "json")
-    assert json.loads(cli("prompt", "Hi", *arguments).stdout)["stop"] == ["\nUSER:", "\nRowan:"]
+    assert json.loads(cli("prompt", "Hi", *arguments).stdout)["stop"] == ["\nRowan:"]

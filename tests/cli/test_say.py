@@ -52,7 +52,8 @@ def test_the_reply_goes_to_stdout_and_nothing_else_does(program: Program) -> Non
 def test_json_has_the_promised_keys(cli: Cli) -> None:
     told = json.loads(cli("say", "Hello", *SCRIPTED, "--seed", "5", "--json").stdout)
     assert list(told) == [
-        "text", "template", "why", "model", "seed", "session", "message", "stop_reason", "usage", "timings",
+        "text", "template", "why", "model", "seed", "session", "message", "name", "stop_reason", "usage",
+        "timings",
     ]  # fmt: skip
     assert list(told["usage"]) == ["prompt", "reused", "evaluated", "generated"]
     assert list(told["timings"]) == ["first_token_s", "tokens_per_s"]

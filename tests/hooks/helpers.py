@@ -45,7 +45,7 @@ class Bench:
             session_id="s1",
             title="The Mill",
             history=(said,),
-            card=None,
+            cards=(),
             persona=None,
             user_name="You",
         )

@@ -8,6 +8,7 @@ import pytest
 
 from airochat.errors import UsageError
 from airochat.hooks import Block, MessageFacts, TurnFacts
+from airochat.prompt.macros import Macros, Scope
 from airochat.sampling import Sampling
 from tests.hooks.helpers import Bench, write_plugin
 
@@ -104,6 +105,40 @@ def test_commands_are_listed_and_run(tmp_path: Path) -> None:
             bench.host.run_command(line, bench.context)
     with pytest.raises(UsageError, match="Did you mean 'roll'"):
         bench.host.run_command("/rol 2d6", bench.context)
+
+
+def test_macros_are_offered_and_a_failing_one_is_named(tmp_path: Path) -> None:
+    write_plugin(
+        tmp_path,
+        "weather",
+        """
+        @hookimpl
+        def register_macros(register):
+            register("Weather", lambda call: "rain" if not call.arguments else call.arguments[0].upper())
+            register("broken", lambda call: 1 / 0)
+        """,
+    )
+    bench = Bench(tmp_path)
+    macros = Macros(Scope(), None, bench.host.macros(), bench.host.macro_failed)
+    assert macros.expand("{{weather}}, {{WEATHER::sun}}, {{snow}}") == "rain, SUN, {{snow}}"
+    assert bench.report("weather").state == "on"
+    assert macros.expand("{{broken}} and {{weather}}") == "{{broken}} and rain"
+    assert bench.report("weather").state == "failed"
+    assert (
+        "ZeroDivisionError" in bench.report("weather").error
+        and "macro broken" in bench.report("weather").error
+    )
+    assert bench.host.macros() == {}
+
+
+@pytest.mark.parametrize(
+    "offer", ["register('a b', len)", "register('', len)", "register('x', 3)", "register(3, len)"]
+)
+def test_macros_that_cannot_be_used_switch_the_plugin_off(tmp_path: Path, offer: str) -> None:
+    write_plugin(tmp_path, "bad", f"@hookimpl\ndef register_macros(register):\n {offer}\n")
+    bench = Bench(tmp_path)
+    assert bench.host.macros() == {}
+    assert bench.report("bad").state == "failed"
 
 
 def test_two_plugins_cannot_have_one_command(tmp_path: Path) -> None:

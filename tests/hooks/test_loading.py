@@ -244,7 +244,7 @@ def test_bundled_plugins_all_load() -> None:
 
 def test_hook_names_keep_to_their_families() -> None:
     names = [name for name, value in vars(hookspecs).items() if hasattr(value, "airochat_spec")]
-    assert len(names) == 9
+    assert len(names) == 10
     for name in names:
         assert name == "contribute_blocks" or name.startswith(("register_", "transform_", "on_"))
 

@@ -59,7 +59,7 @@ def test_damage_inside_is_reported_when_it_is_met(tmp_path: Path) -> None:
     path = tmp_path / "airochat.db"
     session = filled(path)
     whole = bytearray(path.read_bytes())
-    whole[8 * 4096 : 12 * 4096] = b"\xff" * (4 * 4096)
+    whole[8 * 4096 :] = b"\xff" * (len(whole) - 8 * 4096)
     path.write_bytes(whole)
     store = Store(path)
     with pytest.raises(StoreError, match="is damaged"):

@@ -17,6 +17,7 @@ SHIPPED = (
     "airoboros-1",
     "airoboros-1.4",
     "airoboros-2",
+    "airoboros-2-roleplay",
     "airoboros-2.1",
     "airoboros-3",
     "airoboros-3.0",

@@ -191,6 +191,17 @@ FORMS: dict[str, dict[str, str]] = {
         "impersonate": f"{ALPACA}\n\n### Instruction:\nhi\n\n### Response:\nA1\n\n### Instruction:\n",
         "nothing said": f"{ALPACA}\n\n### Response:\n",
     },
+    # Without names, as long as nobody is known.
+    "airoboros-2-roleplay": {
+        "no system": "<s>hi\n",
+        "system": "<s>S\nhi\n",
+        "one turn": "<s>hi\nA1\n",
+        "two turns": "<s>hi\nA1\nU2\n",
+        "prefill": "<s>hi\nOnce",
+        "continue": "<s>hi\nA1",
+        "impersonate": "<s>hi\nA1\n",
+        "nothing said": "<s>",
+    },
     "story": {
         "no system": "hi\n\n",
         "system": "S\n\nhi\n\n",

@@ -33,7 +33,7 @@ def tree() -> Tree:
 
 def hold(terminal: Terminal, tree: Tree) -> Session:
     session = terminal.manager.new(title="Long")
-    session.tree = tree
+    session._ledger.tree = tree
     return session
 
 

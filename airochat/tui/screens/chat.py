@@ -103,6 +103,7 @@ class ChatScreen(ChatActions):
     def receive(self, events: Iterable[SessionEvent]) -> None:
         """Take in what happened since the last time, and redraw what changed."""
         listed = False
+        ended: TurnEnded | None = None
         for event in events:
             mine = self.desk.apply(event)
             listed |= isinstance(event, (TreeChanged, TurnEnded))
@@ -110,9 +111,13 @@ class ChatScreen(ChatActions):
                 self.show_model(event)
             elif isinstance(event, Notice):
                 self.tell(event.message, event.hint)
-            elif mine and isinstance(event, TurnEnded) and event.error:
-                self.activity.problem(event.error, event.hint)
+            elif mine and isinstance(event, TurnEnded):
+                ended = event
+                if event.error:
+                    self.activity.problem(event.error, event.hint)
         self.redraw()
+        if ended is not None:
+            self.go_on_with_group(ended)
         if listed:
             self.refresh_sessions()
 
@@ -152,15 +157,14 @@ class ChatScreen(ChatActions):
     def _describe(self) -> None:
         session = self.desk.session
         title = (session.title if session else "") or "New chat"
-        card = session.card.name if session and session.card else ""
-        self.header.show(title, card if card != title else "", self._facts())
+        self.header.show(title, _company(session, title) if session else "", self._facts())
         self.hints.show(self._hints())
         if self.manager.model_state is None or isinstance(self.manager.model_state, ModelLoading):
             self.composer.prompt_with("write already; the reply comes once the model is loaded")
         elif not len(self.desk.conversation):
             self.composer.prompt_with("write something")
         else:
-            name = session.reply_name if session else "the model"
+            name = (session.group.next() or session.reply_name) if session else "the model"
             self.composer.prompt_with(f"write, or leave empty and press enter to let {name} go on")
 
     def _facts(self) -> tuple[str, ...]:
@@ -202,6 +206,13 @@ class ChatScreen(ChatActions):
         """Show the keys of what has the focus now."""
         if self.is_mounted:
             self.hints.show(self._hints())
+
+
+def _company(session: Session, title: str) -> str:
+    """Return who is here besides what the title says already, and who the user is."""
+    names = ", ".join(session.group.names)
+    company = f"with {names}" if names and names != title else ""
+    return " ".join(filter(None, (company, f"as {session.persona.name}" if session.persona else "")))
 
 
 def _said(session: Session) -> list[str]:

@@ -44,6 +44,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("ctrl+n  ctrl+k", "new chat, find a chat"),
             ("ctrl+p", "everything: chats, themes, templates, models"),
+            ("F2", "characters; a card's path can be pasted anywhere"),
+            ("F5  F6", "who is here, who you are"),
             ("F3  F4", "what the model sees, choose a model"),
             ("ctrl+q", "quit; nothing is lost"),
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
@@ -9,6 +11,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from airochat.text import clean
+from airochat.tui.pasted import card_paths
 
 NEWLINES = frozenset({"ctrl+j", "shift+enter", "shift+\r", "alt+enter", "ctrl+enter"})
 """Keys that begin a new line; terminals other than the newest only ever send the first."""
@@ -46,6 +49,14 @@ class Composer(TextArea):
         def __init__(self, what: str) -> None:
             super().__init__()
             self.what = what
+
+    class FilesPasted(Message):
+        """What was pasted names files that may be cards."""
+
+        def __init__(self, text: str, paths: list[Path]) -> None:
+            super().__init__()
+            self.text = text
+            self.paths = paths
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True, id=id)
@@ -105,6 +116,8 @@ class Composer(TextArea):
         event.stop()
         if result := self._replace_via_keyboard(self._shortened(clean(event.text)), *self.selection):
             self.move_cursor(result.end_location)
+        if found := card_paths(event.text):
+            self.post_message(self.FilesPasted(clean(event.text), found))
 
     def _shortened(self, text: str) -> str:
         if len(text) <= BIG:

@@ -45,7 +45,7 @@ class Header(Widget):
         facts = " · ".join(right)
         room = width - cell_len(facts) - 3
         title = Content.styled(one_line(self._title, max(8, room)), "bold $rp-ink")
-        if self._companion and room > cell_len(self._title) + cell_len(self._companion) + 9:
-            title += Content.styled(f"   with {self._companion}", "$rp-faint")
+        if self._companion and room > cell_len(self._title) + cell_len(self._companion) + 4:
+            title += Content.styled(f"   {self._companion}", "$rp-faint")
         gap = max(2, width - title.cell_length - cell_len(facts))
         return title + Content(" " * gap) + Content.styled(facts, "$rp-faint")

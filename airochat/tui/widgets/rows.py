@@ -76,7 +76,9 @@ class BodyRenderer:
         boxed = entry.role == "user"
         if boxed:
             layout.empty("pad")
-        self._add(layout, boxed, ("name", entry.role, entry.name, entry.when), lambda: _name(entry))
+        self._add(
+            layout, boxed, ("name", entry.role, entry.voice, entry.name, entry.when), lambda: _name(entry)
+        )
         layout.write("\n")
         self._add_text(layout, entry, boxed)
         for number, note in enumerate(entry.notes):
@@ -164,7 +166,7 @@ _EMPTY = Strip([])
 def _name(entry: Entry) -> Content:
     when = f"   {entry.when}" if entry.when else ""
     end = len(entry.name)
-    kind = f".transcript--name-{entry.role}"
+    kind = f".transcript--voice-{entry.voice}" if entry.voice else f".transcript--name-{entry.role}"
     return Content(entry.name + when, [Span(0, end, kind), Span(end, end + len(when), ".transcript--faint")])
 
 

@@ -18,6 +18,7 @@ from textual.style import Style as VisualStyle
 from textual.visual import RenderOptions
 
 from airochat.tui.entries import Entry, Source
+from airochat.tui.voices import COUNT, NARRATED
 from airochat.tui.widgets import markup, selection
 from airochat.tui.widgets.rows import Body, BodyRenderer, Row
 from airochat.tui.widgets.window import Window
@@ -27,6 +28,7 @@ COLUMN = 80
 
 _STYLES = (
     *("name-user", "name-assistant", "name-system", "cursor", "turn", "chosen", "bar"),
+    *(f"voice-{voice}" for voice in (*range(1, COUNT + 1), NARRATED)),
     *("soft", "faint", "accent", "error", *markup.STYLES),
 )
 _KEPT = 400  # laid out messages

@@ -23,7 +23,7 @@ class Chat:
             session_id=self.session_id,
             title="",
             history=(),
-            card=None,
+            cards=(),
             persona=None,
             user_name="You",
         )

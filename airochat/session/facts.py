@@ -1,0 +1,104 @@
+"""What can be asked of a session without changing anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airochat.backends.base import Backend, ModelInfo
+from airochat.characters import Card, Persona
+from airochat.conversation import Message, Tree
+from airochat.hooks import ChatContext, PluginHost
+from airochat.session.events import ModelEvent
+from airochat.session.ledger import Ledger
+from airochat.session.profile import Profile
+
+if TYPE_CHECKING:
+    from airochat.session.prompts import Prompts
+    from airochat.session.manager import SessionManager
+
+
+class SessionFacts:
+    """The reading half of a session; may be asked from any thread at any time."""
+
+    id: str
+    title: str
+    profile: Profile
+    """Cards, persona, template, system prompt and sampling of this conversation."""
+    plugins: PluginHost
+    _manager: SessionManager
+    _ledger: Ledger
+    _prompts: Prompts
+
+    @property
+    def tree(self) -> Tree:
+        """All messages: an immutable value that is exchanged as a whole."""
+        return self._ledger.tree
+
+    @property
+    def history(self) -> tuple[Message, ...]:
+        """The messages of the branch now shown, oldest first."""
+        return self.tree.history
+
+    @property
+    def head(self) -> str | None:
+        """The id of the message now shown last."""
+        return self.tree.head
+
+    @property
+    def card(self) -> Card | None:
+        """The character, or the first one of a group, or None."""
+        return self.profile.card
+
+    @property
+    def persona(self) -> Persona | None:
+        """The user's persona, or None."""
+        return self.profile.persona
+
+    @property
+    def user_name(self) -> str:
+        """The name under which the user speaks."""
+        return self.profile.user_name
+
+    @property
+    def reply_name(self) -> str:
+        """The name under which replies appear."""
+        return self.profile.reply_name
+
+    @property
+    def template_name(self) -> str:
+        """The template set for this session; empty if the model decides."""
+        return self.profile.effective_template
+
+    @property
+    def model_state(self) -> ModelEvent | None:
+        """The newest event about the model: loading, ready or failed; None before the start."""
+        return self._manager.model.state
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that the next turn uses."""
+        return self._manager.model.backend()
+
+    def wait_for_model(self, timeout: float | None = None) -> ModelInfo:
+        """Block until the model is ready; raises `ModelError` or `TimeoutError`."""
+        return self._manager.model.wait(timeout)
+
+    def swipe_position(self) -> tuple[int, int]:
+        """Return which alternative the last message is, from 1, and how many there are; (0, 0) if there is none."""
+        if self.tree.head is None:
+            return 0, 0
+        siblings = self.tree.siblings(self.tree.head)
+        return siblings.index(self.tree.head) + 1, len(siblings)
+
+    def context(self, plugin: str, history: tuple[Message, ...] | None = None) -> ChatContext:
+        """Return what a plugin may know of this session."""
+        return self.plugins.context(
+            plugin,
+            session_id=self.id,
+            title=self.title,
+            history=self.history if history is None else history,
+            cards=self.profile.cards,
+            persona=self.persona,
+            user_name=self.user_name,
+            expand=lambda text: self._prompts.expanded(text, history)[0],
+        )
