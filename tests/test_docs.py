@@ -13,11 +13,14 @@ from click.testing import CliRunner
 
 from airochat.cli import root
 from airochat.prompt import mark_spaces
+from airochat.roleplay import Roleplay
+from airochat.session.commands import CHAT_COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
-QUOTED = re.findall(r"```console\n\$ (.*)\n((?s:.*?))\n```\n", README + PAGE)
+CHARACTERS = (ROOT / "docs" / "characters.md").read_text(encoding="utf-8")
+QUOTED = re.findall(r"```console\n\$ (.*)\n((?s:.*?))\n```\n", README + PAGE + CHARACTERS)
 
 
 @pytest.mark.parametrize(("line", "output"), QUOTED, ids=[line for line, _ in QUOTED])
@@ -28,11 +31,18 @@ def test_a_quoted_command_prints_that(line: str, output: str) -> None:
     assert mark_spaces(result.stdout).rstrip("\n") == output
 
 
+def test_the_documented_options_are_the_real_ones() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", CHARACTERS, re.MULTILINE)
+    assert set(named) == set(Roleplay.__dataclass_fields__) - {"group_order"}
+    commands = re.findall(r"`/(\w+)[ `]", CHARACTERS)
+    assert set(commands) == set(CHAT_COMMANDS)
+
+
 def test_the_quoted_file_is_the_shipped_one() -> None:
     quoted = re.findall(r"```toml\n(.*?)```\n", PAGE, re.DOTALL)
     shipped = ROOT / "airochat" / "templates" / "data" / "airoboros-2.toml"
     assert quoted == [shipped.read_text(encoding="utf-8")]
-    assert len(QUOTED) == (README + PAGE).count("```console")
+    assert len(QUOTED) == (README + PAGE + CHARACTERS).count("```console")
 
 
 def test_the_readmes_python_runs(demo_model: Path) -> None:

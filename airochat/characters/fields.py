@@ -213,25 +213,28 @@ def _name(data: Coercion, nickname: str, file_name: str) -> str:
 
 
 def _book(data: Coercion, top: Coercion, notes: Notes) -> Mapping[str, Any] | None:
-    holder = data
-    if data.values.get("character_book") is None and top is not data and "character_book" in top.values:
-        holder = top
-        if top.values["character_book"] is not None:
-            top.note("book-at-top", "has its lorebook at the top instead of under data.")
-    if holder.values.get("character_book") is None:
-        holder.nothing("character_book")
-        return None
-    book = holder.values["character_book"]
+    book: Any = data.values.get("character_book")
+    if not is_book(book):
+        other = top.values.get("character_book")
+        if book is not None:
+            data.note("book-not-a-table", "has a lorebook without entries, which is not used.")
+        elif other is None:
+            data.nothing("character_book")
+        if top is data or not is_book(other):
+            return None
+        top.note("book-at-top", "has its lorebook at the top instead of under data.")
+        book = other
     if isinstance(book, list):
         data.note("book-not-a-table", "has a list as its lorebook; it is read as the entries of one.")
         book = {"entries": book}
-    if not isinstance(book, Mapping):
-        data.note("book-not-a-table", "has a lorebook without entries, which is not used.")
-        return None
-    _, found = parse_book(book, f"The lorebook of {within(data.place)}")
-    for warning in found:
+    for warning in parse_book(book, f"The lorebook of {within(data.place)}")[1]:
         notes.add(warning.code, warning.message)
-    return book
+    return dict(book)
+
+
+def is_book(value: Any) -> bool:
+    """Tell whether a JSON value can be read as a lorebook."""
+    return isinstance(value, (Mapping, list))
 
 
 def _notes(data: Coercion) -> dict[str, str]:

@@ -23,6 +23,7 @@ from airochat.characters.fields import (
     VERSION_1,
     context,
     flat_fields,
+    is_book,
     is_nested,
     read_fields,
     used_aliases,
@@ -97,16 +98,15 @@ def as_version(card: Card, version: int) -> dict[str, Any]:
     base = own_form(card) if card.raw else {}
     nested = is_nested(base)
     top, rest = _unknown(base, nested)
-    fields = _fields(card, base["data"] if nested else flat_fields(base))
+    source = base["data"] if nested else flat_fields(base)
+    fields = _fields(card, source)
     if version == 1:
         return _flat(top, rest, fields)
     if version == 2 and "character_book" in fields:
         fields["character_book"] = without_decorators(fields["character_book"])
-    demanded = (*(_VERSION_3 if version == 3 else _VERSION_2), "character_book")
+    stated = {*(_VERSION_3 if version == 3 else _VERSION_2), "character_book", *source}
     data = {
-        key: fields[key]
-        for key in FIELDS
-        if key in fields and (key in demanded or fields[key] not in ([], {}))
+        key: fields[key] for key in FIELDS if key in fields and (key in stated or fields[key] not in ([], {}))
     }
     return {**top, **_spec(base, version), "data": {**data, **rest}}
 
@@ -142,11 +142,9 @@ def _unknown(base: Mapping[str, Any], nested: bool) -> tuple[dict[str, Any], dic
     """Return what stands at the top beside the fields, the mirror included, and what stands under data beside them."""
     top = {key: value for key, value in base.items() if key not in _SPEC}
     if nested:
-        rest = {
-            key: value for key, value in base["data"].items() if key not in FIELDS or key == "talkativeness"
-        }
-        if base["data"].get("character_book") is None:
-            top.pop("character_book", None)
+        rest = {key: value for key, value in base["data"].items() if key not in FIELDS}
+        if not is_book(base["data"].get("character_book")) and is_book(top.get("character_book")):
+            del top["character_book"]
         return top, rest
     read = set(used_aliases(base).values())
     for key, value in base.items():
@@ -237,7 +235,7 @@ def _put(data: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _put_mirror(top: dict[str, Any], key: str, value: Any) -> None:
-    if key in ("extensions", "data"):
+    if key == "extensions":
         return
     for name in (key, *ALIASES.get(key, ())):
         if name in top:

@@ -86,7 +86,7 @@ class Dialogue:
 
     def _command(self, line: str) -> None:
         chat = self._chat()
-        answer = run_command(chat, line)
+        answer = run_command(chat, line, **self._sampling)
         if isinstance(answer, Turn):
             self._show(lambda: answer)
         elif answer:

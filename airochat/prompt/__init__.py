@@ -4,7 +4,6 @@ from airochat.prompt.assembly import assemble, speaker_stops
 from airochat.prompt.blocks import Block, BlockReport, PromptPlan
 from airochat.prompt.characters import greetings
 from airochat.prompt.describe import mark_spaces, plan_json, token_table, visible_text
-from airochat.prompt.macros import expand
 from airochat.prompt.scene import NARRATOR, Scene, Staged, persona_stage, stage
 from airochat.prompt.tokens import Tokenizer
 from airochat.prompt.wire import wire_text
@@ -18,7 +17,6 @@ __all__ = [
     "Staged",
     "Tokenizer",
     "assemble",
-    "expand",
     "greetings",
     "mark_spaces",
     "persona_stage",

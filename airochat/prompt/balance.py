@@ -13,7 +13,9 @@ _FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<ticks>`{3,})(?P<info>[^`\n]*)$", re
 _PARAGRAPH_END = re.compile(r"\n[ \t]*(?=\n)")
 _WORD = re.compile(r"[^\W_]")
 # First what is passed over: escaped marks, code within a line, and two names that Python writers use.
-_MARK = re.compile(r"\\[^\w\s]|(`{1,2})[^`\n]+\1(?!`)|\*+(?:kw)?args\b|(?P<mark>\*+|[\"“”„()\[\]])")
+_MARK = re.compile(
+    r"\\[^\w\s]|``(?:[^`\n]|`(?!`))+``(?!`)|`[^`\n]+`(?!`)|\*+(?:kw)?args\b|(?P<mark>\*+|[\"“”„()\[\]])"
+)
 # What begins nothing at the end of a line would begin something if a mark followed.
 _DANGLING = re.compile(r"(?:^|[\s“„(\[])[\"*]+$|[“„(\[\\]$")
 _TAIL = 16

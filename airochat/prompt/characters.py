@@ -94,10 +94,10 @@ def late_blocks(card: Card, macros: Macros, first: bool, speaks: bool) -> Iterat
 def greetings(card: Card, *, group: bool = False) -> tuple[str, ...]:
     """Return the card's greeting and its alternatives, macros unexpanded, without empty ones.
 
-    In a ``group``, those that are meant for groups come last.
+    In a ``group``, those that are meant for groups come first.
     """
-    more = card.group_only_greetings if group else ()
-    return tuple(text for text in (card.first_mes, *card.alternate_greetings, *more) if text.strip())
+    meant = card.group_only_greetings if group else ()
+    return tuple(text for text in (*meant, card.first_mes, *card.alternate_greetings) if text.strip())
 
 
 def _examples(text: str) -> Iterator[str]:

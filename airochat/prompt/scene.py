@@ -58,6 +58,8 @@ class Staged:
     blocks: list[Block]
     speakers: tuple[str, ...]
     """The names at whose line start a reply ends."""
+    labels: tuple[str, ...] = ()
+    """The names that the model may write before its reply; none if the prompt ends with one, or there are none."""
 
 
 def stage(scene: Scene, template: Template, templates: Templates, macros: Macros, system: str = "") -> Staged:
@@ -89,7 +91,7 @@ def stage(scene: Scene, template: Template, templates: Templates, macros: Macros
     if voices.reply == NARRATOR and scene.goal == "reply":
         late.append(Block(SCENE, _NARRATION, 0, pinned=True, order=2))
     blocks = [block for block in (*head, *late) if block.text]
-    return Staged(bound, blocks, _others(voices, scene.user))
+    return Staged(bound, blocks, _others(bound.voices, scene.user), voices.cast if bound.voices.own else ())
 
 
 def persona_stage(template: Template, persona: Persona | None, macros: Macros) -> Staged:

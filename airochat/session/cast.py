@@ -115,7 +115,8 @@ def _line(
             eager = _eager(cards, speakers, named, recent, f"{seed}:{since[0].id}")
             return list(dict.fromkeys((*named, *eager)))
         case _:
-            return named or recent[:1] or [speakers[0]]
+            # Whoever was talked to before answers, unless somebody has answered already.
+            return named or ([] if since[1:] else recent[:1] or [speakers[0]])
 
 
 def _after(speakers: Sequence[str], recent: Sequence[str]) -> list[str]:

@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from airochat.errors import UsageError
 from airochat.session.cast import NARRATOR
 from airochat.session.session import Session
 from airochat.session.turn import Turn
 
+Sampling = Mapping[str, Any]
 Answer = Turn | str
 """What a command gives: a turn that has begun, or a sentence to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatCommand:
-    """A command; ``run`` gets the session and what stands after the name, and raises `AirochatError`."""
+    """A command; ``run`` gets the session, what stands after the name, and sampling fields for a turn that it begins.
+
+    It raises `AirochatError`.
+    """
 
     usage: str
     summary: str
-    run: Callable[[Session, str], Answer]
+    run: Callable[[Session, str, Sampling], Answer]
 
 
-def _speak(session: Session, rest: str) -> Answer:
-    return session.speak(rest)
+def _speak(session: Session, rest: str, sampling: Sampling) -> Answer:
+    return session.speak(rest, **sampling)
 
 
-def _narrate(session: Session, rest: str) -> Answer:
+def _narrate(session: Session, rest: str, sampling: Sampling) -> Answer:
     if not rest:
-        return session.speak(NARRATOR)
+        return session.speak(NARRATOR, **sampling)
     session.narrate(rest)
     return ""
 
 
-def _whisper(session: Session, rest: str) -> Answer:
+def _whisper(session: Session, rest: str, sampling: Sampling) -> Answer:
     name, text = _split_name(session, rest)
     if not text:
         raise UsageError("There is nothing to whisper.", "/whisper NAME TEXT")
-    return session.send(text, to=[name])
+    return session.send(text, to=[name], **sampling)
 
 
-def _cast(session: Session, rest: str) -> Answer:
+def _cast(session: Session, rest: str, sampling: Sampling) -> Answer:
     if rest:
         raise UsageError("/cast takes nothing.", "/join CARD and /leave NAME change who is here.")
     if not session.group.names:
@@ -52,39 +57,39 @@ def _cast(session: Session, rest: str) -> Answer:
     return "\n".join([*lines, f"{session.user_name} (you)", f"Next: {session.group.next()}, by {order}"])
 
 
-def _join(session: Session, rest: str) -> Answer:
+def _join(session: Session, rest: str, sampling: Sampling) -> Answer:
     if not rest:
         raise UsageError("Who joins?", "/join CARD, a file or a name from the library.")
     return f"{session.group.add(rest).called} is here."
 
 
-def _leave(session: Session, rest: str) -> Answer:
+def _leave(session: Session, rest: str, sampling: Sampling) -> Answer:
     name = session.profile.cast.find(rest).called
     session.group.remove(name)
     return f"{name} is gone."
 
 
-def _mute(session: Session, rest: str) -> Answer:
+def _mute(session: Session, rest: str, sampling: Sampling) -> Answer:
     name = session.profile.cast.find(rest).called
     silent = name not in session.profile.muted
     session.group.mute(name, silent)
     return f"{name} speaks only when told to." if silent else f"{name} speaks freely."
 
 
-def _order(session: Session, rest: str) -> Answer:
+def _order(session: Session, rest: str, sampling: Sampling) -> Answer:
     if rest:
         session.set(roleplay={**session.profile.roleplay, "group_order": rest})
     return f"Who speaks next is decided by {session.profile.effective_roleplay.group_order}."
 
 
-def _scenario(session: Session, rest: str) -> Answer:
+def _scenario(session: Session, rest: str, sampling: Sampling) -> Answer:
     if rest:
         session.set(scenario="" if rest == "off" else rest)
     now = session.profile.scenario or "The scenario is that of the card."
     return now
 
 
-def _persona(session: Session, rest: str) -> Answer:
+def _persona(session: Session, rest: str, sampling: Sampling) -> Answer:
     if rest:
         session.set(persona=None if rest == "off" else rest)
     return f"You are {session.user_name}."
@@ -116,9 +121,9 @@ CHAT_COMMANDS: dict[str, ChatCommand] = {
 """The commands by name."""
 
 
-def run_command(session: Session, line: str) -> Answer:
-    """Run a line such as ``/speak Maya`` or a plugin's command."""
+def run_command(session: Session, line: str, **sampling: Any) -> Answer:
+    """Run a line such as ``/speak Maya`` or a plugin's command; ``sampling`` is for a turn that this begins."""
     name, _, rest = line.strip().removeprefix("/").partition(" ")
     if name in CHAT_COMMANDS:
-        return CHAT_COMMANDS[name].run(session, rest.strip())
+        return CHAT_COMMANDS[name].run(session, rest.strip(), sampling)
     return session.command(line)

@@ -13,8 +13,8 @@ from airochat.session.ledger import Ledger
 from airochat.session.profile import Profile
 
 if TYPE_CHECKING:
-    from airochat.session.prompts import Prompts
     from airochat.session.manager import SessionManager
+    from airochat.session.prompts import Prompts
 
 
 class SessionFacts:

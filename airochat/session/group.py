@@ -35,7 +35,11 @@ class Group:
 
     def due(self) -> list[str]:
         """Return who still wants to answer what the user said last; empty when it is the user's turn."""
-        return self.cast.due(self._session.history, self._session.id)
+        history = self._session.history
+        said = next((message for message in reversed(history) if message.role == "user"), None)
+        audience = self.audience(said.id) if said else ()
+        due = self.cast.due(history, self._session.id)
+        return [name for name in due if not audience or name in audience]
 
     def next(self) -> str:
         """Return the name of who speaks next if nobody is told to; empty without characters."""

@@ -36,6 +36,8 @@ class Written:
     variables: Variables
     speakers: tuple[str, ...] = ()
     """The names at which a reply ends where a line begins with them."""
+    labels: tuple[str, ...] = ()
+    """The names of which the model writes one before its reply; none if the prompt ends with the name."""
 
 
 class Prompts:
@@ -71,7 +73,7 @@ class Prompts:
         )
         plan, template = write(wanted, info, manager.model.backend().tokenizer, sampling)
         last, variables = stagings[-1]
-        return Written(plan, template, variables, last.speakers)
+        return Written(plan, template, variables, last.speakers, last.labels)
 
     def expanded(self, text: str, history: Sequence[Message] | None = None) -> tuple[str, Variables]:
         """Return what the user wrote with its macros expanded, and what these set; text that would vanish stays."""

@@ -27,6 +27,7 @@ from airochat.sampling import MAX_SEED, Sampling
 from airochat.session.events import PromptRead, PromptReady, TextAdded, TurnEnded, TurnStarted
 from airochat.session.saving import ReplySaver
 from airochat.session.task import Task
+from airochat.templates.voices import awaits_label, written_label
 
 if TYPE_CHECKING:
     from airochat.session.prompts import Written
@@ -119,9 +120,13 @@ class TurnRun:
     def _add_text(self, text: str, tokens: int) -> None:
         self._raw.append(text)
         if not self._shown and self._template is not None:
-            # The mark keeps the end from being stripped, since more text will follow.
-            text = self._template.finish(text + _MARK, self._begun).removesuffix(_MARK)
-            text = text.removeprefix(self._begun)
+            written = "".join(self._raw)
+            if not self._begun and awaits_label(written, self._labels):
+                text = ""
+            else:
+                # The mark keeps the end from being stripped, since more text will follow.
+                text = self._template.finish(written + _MARK, self._begun).removesuffix(_MARK)
+                text = text.removeprefix(self._begun)
             self._shown = bool(text)
         self._session.publish(TextAdded(self._session.id, self._turn.id, text, tokens))
 
@@ -157,6 +162,10 @@ class TurnRun:
         if not raw.strip() or self._template is None:
             return None
         whole = self._template.finish(raw, self._begun)
+        if not whole.strip():
+            return None
+        label = "" if self._begun else written_label(raw, self._labels)
+        self._name = label.removesuffix(":") or self._name
         text = self._tidied(whole, end)
         changed = self._session.plugins.reply(self._session.context, text)
         tokens: tuple[int, ...] = ()
@@ -187,6 +196,10 @@ class TurnRun:
             # What the model wrote is worth more than its looks.
             _log.exception("A reply could not be tidied")
             return text
+
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        return self._written.labels if self._written else ()
 
     @property
     def _begun(self) -> str:

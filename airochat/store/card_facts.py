@@ -11,7 +11,7 @@ from typing import Any
 from airochat.characters import CardFile, read_card_file
 from airochat.errors import AirochatError
 from airochat.store.card_edits import apply_edits
-from airochat.store.card_folder import EDITS, Seen
+from airochat.store.card_folder import Seen, edits_of
 from airochat.store.card_index import Read
 
 _MAX_TEXT = 2_000
@@ -29,7 +29,7 @@ def examine(folder: Path, name: str, seen: Seen) -> Read:
     path = folder / name
     try:
         original = read_card_file(path)
-        return summary(name, seen.stamp, apply_edits(original, folder / (name + EDITS)))
+        return summary(name, seen.stamp, apply_edits(original, edits_of(path)))
     except AirochatError as error:
         return _broken(name, seen.stamp, str(error))
     except Exception as error:

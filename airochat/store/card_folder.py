@@ -60,10 +60,26 @@ def plain_stem(name: str) -> str:
     return re.sub(r"(?i)(\.edits)+$", "", os.path.splitext(name)[0])
 
 
-def look(path: Path) -> Seen:
-    """Return one card file as `scan` would list it, without edits."""
-    with told(path):
-        return _seen(path.stat(), None)
+def look(path: Path) -> Seen | None:
+    """Return one card file as `scan` would list it; None if it is not there."""
+    with suppress(OSError):
+        card = path.stat()
+        with suppress(OSError):
+            return _seen(card, edits_of(path).stat())
+        return _seen(card, None)
+    return None
+
+
+def edits_of(path: Path) -> Path:
+    """Return where the edits of a card are, if there are any."""
+    return path.with_name(path.name + EDITS)
+
+
+def changed(folder: Path) -> int:
+    """Return when a name in the folder last changed, in nanoseconds; 0 if there is no folder."""
+    with suppress(OSError):
+        return folder.stat().st_mtime_ns
+    return 0
 
 
 def names(folder: Path) -> list[str]:

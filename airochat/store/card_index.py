@@ -31,11 +31,18 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The facts of an indexed card, and the user's marks on it."""
+    """The facts of an indexed card as of ``stamp``, and the user's marks on it."""
 
+    stamp: str
     facts: dict[str, Any]
     favourite: bool
     persona: str | None
+
+
+_LISTED = """
+    SELECT card_index.file, stamp, facts, favourite, persona
+    FROM card_index LEFT JOIN card_marks ON card_marks.file = card_index.file
+"""
 
 
 class CardIndex:
@@ -52,16 +59,16 @@ class CardIndex:
 
     def listed(self) -> dict[str, Listed]:
         """Return every indexed card with its marks."""
-        query = """
-            SELECT card_index.file, facts, favourite, persona
-            FROM card_index LEFT JOIN card_marks ON card_marks.file = card_index.file
-        """
         with self._database.reading() as connection:
-            rows = connection.execute(query).fetchall()
-        return {
-            os.fsdecode(file): Listed(json.loads(facts), bool(favourite), persona)
-            for file, facts, favourite, persona in rows
-        }
+            rows = connection.execute(_LISTED).fetchall()
+        return {os.fsdecode(row["file"]): _listed(row) for row in rows}
+
+    def get(self, file: str) -> Listed | None:
+        """Return one indexed card with its marks."""
+        query = f"{_LISTED} WHERE card_index.file = ?"
+        with self._database.reading() as connection:
+            row = connection.execute(query, (os.fsencode(file),)).fetchone()
+        return _listed(row) if row else None
 
     def containing(self, words: Iterable[str]) -> set[str]:
         """Return the files in whose texts all the (casefolded) words occur."""
@@ -106,10 +113,14 @@ def unmark(connection: sqlite3.Connection, file: str) -> None:
     connection.execute("DELETE FROM card_marks WHERE file = ?", (os.fsencode(file),))
 
 
-def with_digest(connection: sqlite3.Connection, digest: str) -> list[str]:
-    """Return the indexed files that have these bytes."""
-    rows = connection.execute("SELECT file FROM card_index WHERE digest = ?", (digest,)).fetchall()
-    return [os.fsdecode(row["file"]) for row in rows]
+def with_digest(connection: sqlite3.Connection, digest: str) -> dict[str, str]:
+    """Return the indexed files that had these bytes, and the stamps that they had then."""
+    rows = connection.execute("SELECT file, stamp FROM card_index WHERE digest = ?", (digest,)).fetchall()
+    return {os.fsdecode(row["file"]): row["stamp"] for row in rows}
+
+
+def _listed(row: sqlite3.Row) -> Listed:
+    return Listed(row["stamp"], json.loads(row["facts"]), bool(row["favourite"]), row["persona"])
 
 
 def _mark(connection: sqlite3.Connection, file: str, column: str, value: object) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 from airochat.characters import Card, CardFile, CardWarning, read_card_file
 from airochat.characters.edit import edited
+from airochat.errors import UsageError
 from airochat.store import card_edits, card_folder, card_index
 from airochat.store.atomic import drafted, publish
 from airochat.store.card_facts import digest, examine, summary
 from airochat.store.card_find import pick
-from airochat.store.card_folder import EDITS, Seen
+from airochat.store.card_folder import Seen, edits_of
 from airochat.store.card_index import CardIndex, Listed
 from airochat.store.database import Database
 from airochat.store.file_names import file_stem, unique_name
@@ -75,6 +76,7 @@ class CardLibrary:
         self.folder = folder
         self._database = database
         self._index = CardIndex(database)
+        self._folder_changed = 0
 
     def entries(self, search: str = "", tag: str = "", favourites: bool = False) -> list[CardEntry]:
         """List the cards by name: those with all words of ``search`` in name, creator, tags, notes or description.
@@ -110,7 +112,7 @@ class CardLibrary:
     def open(self, ref: str | os.PathLike[str]) -> CardFile:
         """Read a card: ``content`` is the original's, ``card`` has the user's changes."""
         path = self.path(ref)
-        return card_edits.apply_edits(read_card_file(path), _edits(path))
+        return card_edits.apply_edits(read_card_file(path), edits_of(path))
 
     def import_(self, path: str | os.PathLike[str]) -> Imported:
         """Copy a card file into the folder, byte for byte, under a safe name of its own.
@@ -119,12 +121,13 @@ class CardLibrary:
         """
         source = Path(os.path.expanduser(path))
         file = read_card_file(source)
-        self.refresh()
+        if card_folder.changed(self.folder) != self._folder_changed:
+            self.refresh()
         name = self._known(digest(file.content))
         known = name is not None
         if name is None:
             name, known = self._add(source, file)
-        return Imported(self.find(name), tuple(file.warnings), known)
+        return Imported(self._one(name), tuple(file.warnings), known)
 
     def edit(self, ref: str | os.PathLike[str], changes: Mapping[str, Any]) -> CardEntry:
         """Change fields of a card, beside the original; earlier changes of other fields stay."""
@@ -132,9 +135,9 @@ class CardLibrary:
         # The database's lock keeps two programs from losing each other's changes.
         with self._database.writing():
             original = read_card_file(path).card
-            now = card_edits.current(original, _edits(path))
+            now = card_edits.current(original, edits_of(path))
             _keep(path, original, edited(now, changes))
-        return self.find(path.name)
+        return self._one(path.name)
 
     def replace_edits(self, ref: str | os.PathLike[str], card: Card) -> CardEntry:
         """Keep ``card`` as what the user has made of the original; earlier changes that it lacks are gone."""
@@ -142,13 +145,13 @@ class CardLibrary:
         with self._database.writing():
             original = read_card_file(path).card
             # Edits that cannot be used are not written over: they may be hours of work.
-            card_edits.current(original, _edits(path))
+            card_edits.current(original, edits_of(path))
             _keep(path, original, card)
-        return self.find(path.name)
+        return self._one(path.name)
 
     def revert(self, ref: str | os.PathLike[str]) -> Path | None:
         """Go back to the card as it came; return where in the bin the changes are, None if there were none."""
-        path = _edits(self.path(ref))
+        path = edits_of(self.path(ref))
         with self._database.writing():
             return card_folder.discard(path) if path.exists() else None
 
@@ -156,21 +159,21 @@ class CardLibrary:
         """Make a card a favourite, or an ordinary one."""
         name = self.find(ref).id
         self._index.mark(name, on)
-        return self.find(name)
+        return self._one(name)
 
     def set_persona(self, ref: str | os.PathLike[str], persona: str | None) -> CardEntry:
         """Say who the user is with this card; None leaves that to the default persona."""
         name = self.find(ref).id
         self._index.assign(name, persona)
-        return self.find(name)
+        return self._one(name)
 
     def remove(self, ref: str | os.PathLike[str]) -> Path:
         """Move a card and its edits to the bin, the folder ``.bin``; return where the card is now."""
         path = self.path(ref)
         with self._database.writing() as connection:
             target = card_folder.discard(path)
-            if _edits(path).exists():
-                card_folder.discard(_edits(path))
+            if edits_of(path).exists():
+                card_folder.discard(edits_of(path))
             card_index.unmark(connection, path.name)
         return target
 
@@ -195,6 +198,7 @@ class CardLibrary:
     def _refresh(self, progress: Callable[[int, int], None] | None) -> tuple[int, dict[str, Seen]]:
         # The index first: what another program adds in between is then not taken to be gone.
         known = self._index.stamps()
+        self._folder_changed = card_folder.changed(self.folder)
         seen = card_folder.scan(self.folder)
         changed = [name for name, one in seen.items() if known.get(name) != one.stamp]
         for start in range(0, len(changed), _BATCH):
@@ -206,10 +210,26 @@ class CardLibrary:
             self._index.update((), gone)
         return len(changed), seen
 
+    def _one(self, name: str) -> CardEntry:
+        """Return the entry of a file without a look at all the others."""
+        seen = card_folder.look(self.folder / name)
+        if seen is None:
+            raise UsageError(f"The card {name!r} is not in the library any more.")
+        listed = self._index.get(name)
+        if listed is None or listed.stamp != seen.stamp:
+            self._index.update([examine(self.folder, name, seen)], ())
+            listed = self._index.get(name)
+        return _entry(name, seen, listed) if listed else self.find(name)
+
     def _known(self, digest: str) -> str | None:
+        """Return a file that has these bytes; one that was changed since it was indexed does not count."""
         with self._database.reading() as connection:
             found = card_index.with_digest(connection, digest)
-        return next((name for name in found if (self.folder / name).exists()), None)
+        for name, stamp in found.items():
+            seen = card_folder.look(self.folder / name)
+            if seen is not None and seen.stamp == stamp:
+                return name
+        return None
 
     def _add(self, source: Path, file: CardFile) -> tuple[str, bool]:
         """Put a file into the folder, unless another program has just done it; return its name there."""
@@ -220,22 +240,19 @@ class CardLibrary:
             name = unique_name(stem, f".{file.form}", card_folder.names(self.folder))
             card_index.unmark(connection, name)
             publish(draft, self.folder / name)
-            stamp = card_folder.look(self.folder / name).stamp
-            card_index.put(connection, summary(name, stamp, file))
-            return name, False
+            if seen := card_folder.look(self.folder / name):
+                card_index.put(connection, summary(name, seen.stamp, file))
+        self._folder_changed = card_folder.changed(self.folder)
+        return name, False
 
 
 def _keep(path: Path, original: Card, wanted: Card) -> None:
     """Write down in which fields the user's card differs from the original; none are no file."""
     changes = card_edits.differences(original, wanted)
     if changes:
-        card_edits.write_edits(_edits(path), changes)
-    elif _edits(path).exists():
-        card_folder.discard(_edits(path))
-
-
-def _edits(path: Path) -> Path:
-    return path.with_name(path.name + EDITS)
+        card_edits.write_edits(edits_of(path), changes)
+    elif edits_of(path).exists():
+        card_folder.discard(edits_of(path))
 
 
 def _entry(name: str, seen: Seen, listed: Listed) -> CardEntry:

@@ -71,6 +71,11 @@ class Template(Protocol):
         """What the user should know before relying on it."""
         ...
 
+    @property
+    def voices(self) -> Voices:
+        """Who speaks, as far as it was told."""
+        ...
+
     def render(self, turns: Sequence[ChatTurn], *, goal: Goal = "reply", prefill: str = "") -> list[Segment]:
         """Write a conversation, and what comes before the words that the model is to write.
 

@@ -33,7 +33,7 @@ def row(entry: CardEntry, width: int, marked: bool) -> list[Content]:
         ]
     room = width - len(star) - (2 if marked else 0)
     shown = Content.styled(name, "bold").truncate(max(4, room), ellipsis=True)
-    about = " · ".join(filter(None, (one_line(entry.creator, 24), *_tags(entry.tags, 4))))
+    about = " · ".join(filter(None, (*_tags(entry.tags, 4), one_line(entry.creator, 24))))
     title = Content.assemble(mark, shown, (star, "$rp-accent"))
     return [title, Content.styled(about or one_line(entry.notes, 80), "$rp-faint")]
 

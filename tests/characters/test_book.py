@@ -66,7 +66,7 @@ def test_bent_entries(entry: dict[str, Any], codes: list[str], fields: dict[str,
 
 
 def test_the_fields_of_a_book() -> None:
-    raw = {
+    raw: dict[str, Any] = {
         "name": "Coast",
         "scan_depth": "4",
         "token_budget": None,

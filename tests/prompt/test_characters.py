@@ -16,7 +16,7 @@ CARD = Card(
 
 def test_greetings_are_those_of_the_card_and_in_a_group_those_for_groups() -> None:
     assert greetings(CARD) == ("Welcome, <USER>.", "Oh, {{user}}!")
-    assert greetings(CARD, group=True) == ("Welcome, <USER>.", "Oh, {{user}}!", "You all!")
+    assert greetings(CARD, group=True) == ("You all!", "Welcome, <USER>.", "Oh, {{user}}!")
     assert greetings(Card("Aria")) == ()
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airochat.conversation import Role
 from airochat.prompt import Tokenizer
 from airochat.prompt.encode import encode, prepare
-from airochat.templates import ChatTurn, Goal, Part, Templates
+from airochat.templates import ChatTurn, Goal, Part, Templates, Voices
 from tests.models import write_model
 from tests.prompt.tokenizers import LittleSpm, RealTokenizer
 
@@ -63,11 +63,22 @@ def llama() -> Iterator[RealTokenizer]:
     real.close()
 
 
+VOICES = Voices(labels="all", reply="Maya", user="Rook", cast=("Maya",))
+
+
 def ids(
-    name: str, said: Said, tokenizer: Tokenizer, goal: Goal = "reply", prefill: str = ""
+    name: str,
+    said: Said,
+    tokenizer: Tokenizer,
+    goal: Goal = "reply",
+    prefill: str = "",
+    voices: Voices | None = None,
 ) -> tuple[int, ...]:
-    turns = [ChatTurn(role, (Part(text, "m"),)) for role, text in said]
-    written = TEMPLATES.get(name).render(turns, goal=goal, prefill=prefill)
+    names = {"user": "Rook", "assistant": "Maya"}
+    turns = [ChatTurn(role, (Part(text, "m"),), names.get(role, "")) for role, text in said]
+    template = TEMPLATES.get(name)
+    template = template.voiced(voices) if voices else template
+    written = template.render(turns, goal=goal, prefill=prefill)
     segments, _ = prepare(written, tokenizer.vocabulary)
     return encode(segments, tokenizer).tokens
 
@@ -77,19 +88,24 @@ words = st.text(st.sampled_from("hi the\n .:<[AU/é"), min_size=1, max_size=10) 
 )
 
 
-@given(st.lists(words, min_size=1, max_size=6), st.booleans(), st.sampled_from(FORMS))
-@settings(max_examples=150)
+@given(
+    st.lists(words, min_size=1, max_size=6),
+    st.booleans(),
+    st.sampled_from(FORMS),
+    st.sampled_from((None, VOICES)),
+)
+@settings(max_examples=200)
 def test_a_turn_never_changes_the_ids_before(
-    tokenizer: Tokenizer, texts: list[str], has_system: bool, name: str
+    tokenizer: Tokenizer, texts: list[str], has_system: bool, name: str, voices: Voices | None
 ) -> None:
     system: Said = [("system", "S")] if has_system else []
     said: Said = [("assistant" if number % 2 else "user", text) for number, text in enumerate(texts)]
     before: tuple[int, ...] = ()
     for size in range(1, len(said) + 1):
-        found = ids(name, [*system, *said[:size]], tokenizer, "nothing")
+        found = ids(name, [*system, *said[:size]], tokenizer, "nothing", "", voices)
         assert found[: len(before)] == before
         if size % 2:
-            reply = ids(name, [*system, *said[:size]], tokenizer)
+            reply = ids(name, [*system, *said[:size]], tokenizer, "reply", "", voices)
             assert reply[: len(found)] == found
         before = found
 

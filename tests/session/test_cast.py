@@ -37,6 +37,7 @@ def chat(*said: str) -> list[Message]:
         ("mention", ["I: Brann, is Maya here?", "Brann: She is."], ["Maya"]),
         ("mention", ["I: brann?", "Brann: Ask Maya."], ["Maya"]),
         ("mention", ["I: brann?", "Brann: I, Brann, am here."], []),
+        ("mention", ["I: Hello.", "Maya: Hi.", "I: Well?", "Brann: Well."], []),
         ("mention", ["I: Who is there?", "Maya: Me.", "I: And?"], ["Maya"]),
         ("mention", ["I: grandfather, speak!"], ["Grandfather Elm"]),
         ("mention", ["I: A mayan brannock."], ["Maya"]),

@@ -14,6 +14,7 @@ from airochat.characters import Card, Persona
 from airochat.errors import SettingsError, StoreError, UsageError
 from airochat.session import Session, SessionManager, Turn
 from airochat.session.commands import run_command
+from airochat.session.events import TextAdded
 from airochat.store import Store
 
 MAYA = Card(
@@ -127,7 +128,8 @@ def test_the_head_is_the_same_whoever_speaks(opened: Open) -> None:
 def test_a_whisper_stays_between_two(opened: Open) -> None:
     manager = opened("Mine alone.", "Open.")
     session = manager.new(card=[MAYA, BRANN])
-    done(session.send("The key is under the stone.", to=["Maya"]))
+    done(session.send("The key is under the stone. Not a word to Brann.", to=["Maya"]))
+    assert session.group.due() == []
     done(session.send("Good morning, all!"))
     for name, knows in (("Maya", True), ("Brann", False), ("Narrator", True)):
         assert ("under the stone" in seen(session, name)) is knows
@@ -251,3 +253,18 @@ def test_nothing_is_lost_if_the_disk_is_full(opened: Open, monkeypatch: pytest.M
     monkeypatch.undo()
     done(session.send("{{getvar::met}}"))
     assert session.history[1].text == "1"
+
+
+def test_a_model_that_writes_names_chooses_who_speaks(opened: Open) -> None:
+    manager = opened(
+        ' Brann: "Here."', "Maya:", "No name.", template="airoboros-2", speaker_label="model", group_order="hand"
+    )
+    session = manager.new(card=[MAYA, BRANN])
+    turn = session.send("Anyone?")
+    shown = "".join(event.text for event in turn if isinstance(event, TextAdded))
+    assert shown == '"Here."' and turn.message is not None
+    assert (turn.message.name, turn.message.text) == ("Brann", '"Here."')
+    assert seen(session).count('Brann: "Here."') == 1
+    assert done(session.speak()).message is None, "a name alone is no reply"
+    unnamed = done(session.speak("Maya")).message
+    assert unnamed is not None and (unnamed.name, unnamed.text) == ("Maya", "No name.")

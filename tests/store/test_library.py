@@ -151,6 +151,25 @@ def test_a_new_card_does_not_take_over_what_waits_for_another(library: CardLibra
     assert library.find("maya.json").creator == "me"
 
 
+def test_a_new_card_of_a_file_name_that_was_a_favourite_is_none(library: CardLibrary, tmp_path: Path) -> None:
+    place(library, "maya.json", card())
+    library.set_favourite("maya", True)
+    (library.folder / "maya.json").unlink()
+    entry = library.import_(source(tmp_path / "from", "maya.json", card(creator="b"))).entry
+    assert (entry.id, entry.favourite) == ("maya.json", False)
+
+
+def test_a_card_that_was_changed_by_hand_is_not_taken_for_what_it_was(
+    library: CardLibrary, tmp_path: Path
+) -> None:
+    path = source(tmp_path / "from", "maya.json", card())
+    first = library.import_(path).entry
+    (library.folder / first.id).write_bytes(card(name="Anna"))
+    again = library.import_(path)
+    assert (again.known, again.entry.id, again.entry.name) == (False, "maya (2).json", "Maya")
+    assert [entry.name for entry in library.entries()] == ["Anna", "Maya"]
+
+
 # the list
 
 

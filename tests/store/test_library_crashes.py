@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airochat.store import Store
+from airochat.store import CardLibrary, Store
 from tests.characters import files
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +43,42 @@ IMPORTING = """
 COUNTING = """
     for number in range(20):
         library.edit("maya.json", {sys.argv[2]: f"{number} of {sys.argv[2]}"})
+"""
+AT_EACH_STEP = """
+    import os, signal
+    from airochat.store import atomic
+    from tests.store.test_library_crashes import ACTS
+    prepare, act, check = ACTS[sys.argv[2]]
+    ours = (os.path.dirname(atomic.__file__), "pathlib.py", "tempfile.py")
+
+    def open_library():
+        return Store(root / "airochat.db").cards(root / "cards")
+
+    def is_killed(step):
+        pid = os.fork()
+        if pid:
+            return os.waitpid(pid, 0)[1] == signal.SIGKILL
+        library = open_library()
+        left = step
+        def count(frame, event, arg):
+            nonlocal left
+            place = frame.f_code.co_filename
+            if event == "c_call" and (place.startswith(ours[0]) or place.endswith(ours[1:])):
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.setprofile(count)
+        act(root, library, step)
+        sys.setprofile(None)
+        os._exit(0)
+
+    step, killed = 0, True
+    while killed:
+        prepare(root, step)
+        killed = is_killed(step)
+        check(root, open_library(), step)
+        step += 1
+    print(step)
 """
 WITHOUT_ROOM = """
     import resource
@@ -96,10 +132,81 @@ def numbered(number: int) -> bytes:
     return files.json_bytes({**files.V1, "name": f"Maya {number}", "scenario": str(number) * BIG})
 
 
+def described(step: int) -> str:
+    return f"Edited in step {step}. " * 2000
+
+
+def prepare_edit(root: Path, step: int) -> None:
+    if step == 0:
+        place(root / "cards", "maya.json", files.json_bytes(files.V2))
+        place(root / "cards", "maya.json.edits.json", json.dumps({"changes": {"description": "-"}}).encode())
+
+
+def act_edit(root: Path, library: CardLibrary, step: int) -> None:
+    library.edit("maya", {"description": described(step)})
+
+
+def check_edit(root: Path, library: CardLibrary, step: int) -> None:
+    made = json.loads((root / "cards" / "maya.json.edits.json").read_bytes())["changes"]["description"]
+    assert made == described(step) or made == described(step - 1) or made == "-", made[:99]
+    assert (root / "cards" / "maya.json").read_bytes() == files.json_bytes(files.V2)
+    assert [(entry.id, entry.error) for entry in library.entries()] == [("maya.json", "")]
+    assert library.open("maya").card.description == made
+
+
+def from_step(step: int) -> bytes:
+    return files.json_bytes({**files.V1, "name": f"Maya {step}"})
+
+
+def prepare_import(root: Path, step: int) -> None:
+    place(root / "from", f"{step}.json", from_step(step))
+
+
+def act_import(root: Path, library: CardLibrary, step: int) -> None:
+    library.import_(root / "from" / f"{step}.json")
+
+
+def check_import(root: Path, library: CardLibrary, step: int) -> None:
+    for entry in library.entries():
+        assert entry.error == ""
+        assert (root / "cards" / entry.id).read_bytes() == from_step(int(entry.id.removesuffix(".json")))
+
+
+def prepare_remove(root: Path, step: int) -> None:
+    place(root / "cards", "maya.json", from_step(step))
+    edits = json.dumps({"changes": {"creator": str(step)}}).encode()
+    place(root / "cards", "maya.json.edits.json", edits)
+
+
+def act_remove(root: Path, library: CardLibrary, step: int) -> None:
+    library.remove("maya.json")
+
+
+def check_remove(root: Path, library: CardLibrary, step: int) -> None:
+    there = [path.read_bytes() for path in (root / "cards").rglob("*") if path.is_file()]
+    assert from_step(step) in there
+    assert json.dumps({"changes": {"creator": str(step)}}).encode() in there
+    assert {entry.error for entry in library.entries()} <= {""}
+
+
+ACTS = {
+    "edit": (prepare_edit, act_edit, check_edit),
+    "import": (prepare_import, act_import, check_import),
+    "remove": (prepare_remove, act_remove, check_remove),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows starts no copy of a process")
+@pytest.mark.parametrize("act", sorted(ACTS))
+def test_a_program_killed_at_any_step_leaves_the_old_or_the_new(tmp_path: Path, act: str) -> None:
+    (steps,) = finish(start(tmp_path, AT_EACH_STEP, act))
+    assert int(steps) > 20
+
+
 def test_an_edit_that_is_killed_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
     original = files.json_bytes(files.V2)
     path = place(tmp_path / "cards", "maya.json", original)
-    for steps in range(1, 9):
+    for steps in range(1, 5):
         process = start(tmp_path, EDITING, BIG)
         go(process)
         assert process.stdout is not None
@@ -122,7 +229,7 @@ def test_an_import_that_is_killed_leaves_whole_cards_only(tmp_path: Path) -> Non
     sources = {hashlib.sha256(numbered(number)).digest() for number in range(12)}
     for number in range(12):
         place(tmp_path / "from", f"{number:02}.json", numbered(number))
-    for steps in range(1, 9):
+    for steps in range(1, 5):
         process = start(tmp_path, IMPORTING)
         go(process)
         assert process.stdout is not None

@@ -38,7 +38,7 @@ MACROS = (
     Macro(
         names=("random",),
         usage="{{random::a::b}}, {{random:a, b}}",
-        summary="one of the items, drawn for every turn; \\\\, is a comma within an item",
+        summary="one of the items, drawn for every turn; `\\,` is a comma within an item",
         run=_random,
         low=1,
         high=None,

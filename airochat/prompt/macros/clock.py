@@ -107,7 +107,7 @@ def ordinal(count: int) -> str:
 def humanised(span: timedelta) -> str:
     """Return a time span of either sign as one speaks of it, with the thresholds of moment.js.
 
-    >>> humanised(timedelta(seconds=3)), humanised(timedelta(minutes=50)), humanised(timedelta(days=-45))
+    >>> humanised(timedelta(seconds=3)), humanised(timedelta(minutes=50)), humanised(timedelta(days=-50))
     ('a few seconds', 'an hour', '2 months')
     """
     seconds = abs(span.total_seconds())

@@ -192,9 +192,9 @@ def _two(change: Callable[[Store, str, str], str | None], where: Where) -> Calla
 
 def _family(middle: str, where: Where, whose: str) -> tuple[Macro, ...]:
     def macro(verb: str, run: Callable[[Site], str | None], summary: str, count: int = 1) -> Macro:
-        name = f"{verb}{middle}var"
-        usage = f"{{{{{name}::name{'::value' if count == 2 else ''}}}}}"
-        return Macro(names=(name,), usage=usage, summary=summary, run=run, low=count, high=count)
+        names = tuple(f"{word}{middle}var" for word in verb.split())
+        usage = f"{{{{{names[0]}::name{'::value' if count == 2 else ''}}}}}"
+        return Macro(names=names, usage=usage, summary=summary, run=run, low=count, high=count)
 
     return (
         macro("get", _one(_get, where), f"the variable {whose}; nothing if there is none"),
@@ -203,7 +203,7 @@ def _family(middle: str, where: Where, whose: str) -> tuple[Macro, ...]:
         macro("inc", _one(lambda store, name: _step(store, name, 1.0), where), "the variable, now one more"),
         macro("dec", _one(lambda store, name: _step(store, name, -1.0), where), "the variable, now one less"),
         macro("has", _one(_has, where), "true or false: whether the variable is there"),
-        macro("delete", _one(_delete, where), "nothing; deletes the variable"),
+        macro("delete del", _one(_delete, where), "nothing; deletes the variable"),
     )
 
 

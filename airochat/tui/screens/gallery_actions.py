@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -245,17 +245,17 @@ class GalleryActions(Screen["Session | None"]):
         """Import files whose paths are pasted here, or that are dropped on the terminal."""
         if found := pasted.card_paths(event.text):
             event.stop()
-            self.import_(clean(event.text.strip()) if len(found) == 1 else "\n".join(map(str, found)))
+            self.import_(found)
 
     def action_import(self) -> None:
         """Ask for files to import."""
-        self.import_("")
+        self.import_(())
 
-    def import_(self, text: str) -> None:
+    def import_(self, paths: Sequence[Path]) -> None:
         """Import the files with these paths; without any, ask."""
         from airochat.tui.screens.import_cards import ImportScreen
 
-        self.app.push_screen(ImportScreen(self.manager, text), self._arrived)
+        self.app.push_screen(ImportScreen(self.manager, paths), self._arrived)
 
     def _arrived(self, arrived: Arrived | None) -> None:
         if arrived is None or not arrived.ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -64,10 +65,10 @@ class ImportScreen(Dialog[Arrived | None]):
         Binding("ctrl+j,shift+enter", "newline", "Another line", priority=True, show=False),
     ]
 
-    def __init__(self, manager: SessionManager, text: str = "") -> None:
+    def __init__(self, manager: SessionManager, paths: Sequence[Path] = ()) -> None:
         super().__init__()
         self._manager = manager
-        self._text = text
+        self._paths = paths
         self._waiting: list[Path] = []
         self._total = 0
         self._arrived = Arrived()
@@ -81,7 +82,7 @@ class ImportScreen(Dialog[Arrived | None]):
         with Vertical(classes="panel"):
             yield Static("Import characters", classes="heading", markup=False)
             yield Static(explanation, classes="text", markup=False)
-            yield TextArea(clean(self._text), soft_wrap=True, compact=True, highlight_cursor_line=False)
+            yield TextArea(clean("\n".join(map(str, self._paths))), soft_wrap=True, compact=True, highlight_cursor_line=False)
             yield Static("", classes="text", id="import-progress", markup=False)
             with VerticalScroll(id="import-problems", can_focus=False):
                 yield Static("", classes="problem", markup=False)
@@ -92,8 +93,7 @@ class ImportScreen(Dialog[Arrived | None]):
         self._area.focus()
         self._area.move_cursor(self._area.document.end)
         self.query_one("#import-problems").display = False
-        if self._text:
-            self.action_import()
+        self._begin(self._paths)
 
     @property
     def _area(self) -> TextArea:
@@ -105,9 +105,11 @@ class ImportScreen(Dialog[Arrived | None]):
 
     def action_import(self) -> None:
         """Import what is written."""
-        if self._waiting:
-            return
-        self._waiting = [each for path in pasted.paths(self._area.text) for each in pasted.expand(path)]
+        if not self._waiting:
+            self._begin(pasted.paths(self._area.text))
+
+    def _begin(self, paths: Sequence[Path]) -> None:
+        self._waiting = [each for path in paths for each in pasted.expand(path)]
         self._total, self._arrived.problems = len(self._waiting), []
         if self._waiting:
             self._go_on()

@@ -9,9 +9,12 @@ from textual.widget import Widget
 Hint = tuple[str, str]
 """A key, and what it does."""
 
+_GAP = 4
+"""Cells between two hints."""
+
 
 class Hints(Widget):
-    """One line of keys, as many as fit; the first are the most needed."""
+    """Keys in as many lines as the widget has, as many as fit; the first are the most needed."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -24,11 +27,14 @@ class Hints(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """Draw the line."""
-        line, width = Content(""), self.content_size.width
+        """Draw the lines."""
+        lines, size = [Content("")], self.content_size
         for key, meaning in self._hints:
-            gap = " " * (4 if line.cell_length else 0)
-            if line.cell_length + len(gap) + cell_len(key) + 2 + cell_len(meaning) > width:
-                break
-            line += Content.assemble(gap, (key, "$rp-soft"), "  ", (meaning, "$rp-faint"))
-        return line
+            gap = " " * (_GAP if lines[-1].cell_length else 0)
+            if lines[-1].cell_length + len(gap) + cell_len(key) + 2 + cell_len(meaning) > size.width:
+                if len(lines) >= size.height:
+                    break
+                lines.append(Content(""))
+                gap = ""
+            lines[-1] += Content.assemble(gap, (key, "$rp-soft"), "  ", (meaning, "$rp-faint"))
+        return Content("\n").join(lines)

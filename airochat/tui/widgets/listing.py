@@ -128,7 +128,9 @@ class Listing(ScrollView, can_focus=True, inherit_bindings=False):
         if index >= self._count:
             return Strip.blank(width, style)
         strips = self._strips(index, width - _MARGIN)
-        strip = strips[row] if row < len(strips) else Strip.blank(max(0, width - _MARGIN), style)
+        if row >= len(strips):
+            return Strip.blank(width, style)
+        strip = strips[row]
         if index != self.chosen:
             return Strip([Segment(" " * _MARGIN, style), *strip], width)
         lit = self.get_component_rich_style("listing--chosen", partial=True)
