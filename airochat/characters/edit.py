@@ -54,7 +54,7 @@ def edited(card: Card, changes: Mapping[str, Any]) -> Card:
     unknown, not to be changed, or its value of a wrong type.
     """
     values = {key: _checked(key, value) for key, value in changes.items()}
-    return parse_card(with_values(own_form(card), values), card.name)
+    return parse_card(with_values(own_form(card), values), f"{card.name}.card")
 
 
 def as_text(card: Card) -> str:

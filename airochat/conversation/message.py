@@ -42,10 +42,10 @@ class Provenance:
     """The sampling fields used, with the seed that was drawn."""
     stop_reason: str = ""
     """Why the reply ended: ``eos``, ``stop``, ``length``, ``user``, or the sentence of an error."""
-    raw: str = ""
-    """What the model wrote, where the message's text is a tidied version of it."""
     usage: Mapping[str, int] = field(default_factory=dict)
     """Token counts: prompt, reused, evaluated, generated."""
+    raw: str = ""
+    """What the model wrote, where the message's text is a tidied version of it."""
 
 
 @dataclass(frozen=True, slots=True)

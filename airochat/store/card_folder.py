@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from airochat import __version__
 from airochat.errors import StoreError
 from airochat.store.atomic import DRAFT, publish, sweep, told
 
+_READER = "1"
+"""Raised when cards are read differently, so that what is known of every file is found out anew."""
 EDITS = ".edits.json"
 """What follows a card's file name in the name of the file with the user's edits."""
 BIN = ".bin"
@@ -111,4 +112,4 @@ def _seen(card: os.stat_result, edits: os.stat_result | None) -> Seen:
     # A replaced file has another inode, even within one tick of the clock.
     stamps = [f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}" for stat in files]
     modified = max(stat.st_mtime for stat in files)
-    return Seen(card.st_size, modified, edits is not None, "|".join([__version__, *stamps]))
+    return Seen(card.st_size, modified, edits is not None, "|".join([_READER, *stamps]))

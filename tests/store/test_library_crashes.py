@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -137,6 +138,9 @@ def described(step: int) -> str:
 
 
 def prepare_edit(root: Path, step: int) -> None:
+    # A list looks at every draft that lies about, so that there would be ever more steps.
+    for draft in (root / "cards").glob(".new-*"):
+        draft.unlink()
     if step == 0:
         place(root / "cards", "maya.json", files.json_bytes(files.V2))
         place(root / "cards", "maya.json.edits.json", json.dumps({"changes": {"description": "-"}}).encode())
@@ -159,6 +163,8 @@ def from_step(step: int) -> bytes:
 
 
 def prepare_import(root: Path, step: int) -> None:
+    shutil.rmtree(root / "cards", ignore_errors=True)
+    place(root / "cards", "0.json", from_step(0))
     place(root / "from", f"{step}.json", from_step(step))
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 import airochat
@@ -39,13 +40,12 @@ class Terminal:
     @property
     def rows(self) -> list[str]:
         """The screen's rows as text."""
-        rows = self.app.screen._compositor.render_strips()
-        return ["".join(segment.text for segment in row).rstrip() for row in rows]
+        return shown(self.app).split("\n")
 
     @property
     def text(self) -> str:
         """The screen as text."""
-        return "\n".join(self.rows)
+        return shown(self.app)
 
     @property
     def session(self) -> Session:
@@ -66,11 +66,17 @@ class Terminal:
         return desk.session is not None and desk.session.turn is None and desk.conversation.live is None
 
 
-async def until(pilot: Pilot[None], fact: Callable[[], object], limit: float = 20.0) -> None:
+def shown(app: App[None]) -> str:
+    """Return what is on the screen as text."""
+    rows = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in row).rstrip() for row in rows)
+
+
+async def until(pilot: Pilot[None], fact: Callable[[], object], limit: float = 5.0) -> None:
     """Let the application run until something is true."""
     end = time.monotonic() + limit
     while not fact():
-        assert time.monotonic() < end, "it never became true"
+        assert time.monotonic() < end, f"it never became true on this screen:\n{shown(pilot.app)}"
         await pilot.pause()
 
 

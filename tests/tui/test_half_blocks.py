@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
 
 from PIL import Image
 from textual.strip import Strip
 
 from airochat.tui import half_blocks
-from tests.characters.files import picture_chunks, png
+from tests.characters.files import SIGNATURE, chunk, picture_chunks
 
 GREY = (40, 40, 40)
 
@@ -46,8 +47,8 @@ def test_other_kinds_of_picture() -> None:
 
 def test_what_cannot_be_drawn_is_nothing() -> None:
     whole = picture((64, 64), (1, 2, 3))
-    bodies = b"".join(picture_chunks(60_000, 60_000))
-    for content in (b"", b"no picture", whole[:80], png(bodies), picture((8, 8), (1, 2, 3), "BMP")):
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    for content in (b"", b"no picture", whole[:80], SIGNATURE + head + picture_chunks()[1], picture((8, 8), (1, 2, 3), "BMP")):
         assert half_blocks.half_blocks(content, 8, 4, GREY) == []
 
 

@@ -84,6 +84,7 @@ async def test_who_was_named_answers_one_after_the_other(open_terminal: Make, tm
     terminal = open_terminal(["Aye.", "No."])
     session = group(terminal, tmp_path, "Maya", "Oru")
     async with terminal.run(session) as pilot:
+        await until(pilot, lambda: terminal.app.desk.session is session)
         await write(pilot, "Oru, Maya, shall we?")
         await pilot.press("enter")
         await until(pilot, lambda: len(session.history) == 4 and session.turn is None)
@@ -95,6 +96,7 @@ async def test_escape_ends_the_round(open_terminal: Make, tmp_path: Path) -> Non
     terminal = open_terminal(gated=True)
     session = group(terminal, tmp_path, "Maya", "Oru")
     async with terminal.run(session) as pilot:
+        await until(pilot, lambda: terminal.app.desk.session is session)
         await write(pilot, "Oru, Maya, shall we?")
         await pilot.press("enter")
         terminal.backend.allow(6)
@@ -111,6 +113,7 @@ async def test_somebody_speaks_by_hand(open_terminal: Make, tmp_path: Path) -> N
     terminal = open_terminal(["One.", "Two.", "Three."])
     session = group(terminal, tmp_path, "Maya", "Oru")
     async with terminal.run(session) as pilot:
+        await until(pilot, lambda: terminal.app.desk.session is session)
         await write(pilot, "/speak Oru")
         await pilot.press("enter")
         await until(pilot, lambda: session.history[-1].text == "One." and terminal.idle)
@@ -132,6 +135,7 @@ async def test_narrating_and_whispering(open_terminal: Make, tmp_path: Path) -> 
     terminal = open_terminal(["I heard."])
     session = group(terminal, tmp_path, "Maya", "Oru")
     async with terminal.run(session) as pilot:
+        await until(pilot, lambda: terminal.app.desk.session is session)
         await write(pilot, "/narrate The lamp goes out.")
         await pilot.press("enter")
         await until(pilot, lambda: "The lamp goes out." in terminal.text)
@@ -151,6 +155,7 @@ async def test_the_cast_is_muted_joined_and_left(open_terminal: Make, tmp_path: 
     session = group(terminal, tmp_path, "Maya", "Oru")
     terminal.manager.cards.import_(write_card(tmp_path, "Zed"))
     async with terminal.run(session) as pilot:
+        await until(pilot, lambda: terminal.app.desk.session is session)
         await pilot.press("f5")
         await until(pilot, lambda: "Who is here" in terminal.text)
         await pilot.press("home", "m")
@@ -173,6 +178,7 @@ async def test_every_speaker_keeps_a_colour(open_terminal: Make, tmp_path: Path)
     terminal = open_terminal(["One.", "Two."])
     session = group(terminal, tmp_path, "Maya", "Oru")
     async with terminal.run(session) as pilot:
+        await until(pilot, lambda: terminal.app.desk.session is session)
         await say(terminal, pilot, "Oru?")
         rows = terminal.app.screen._compositor.render_strips()
         colours = {

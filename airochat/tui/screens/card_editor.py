@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from airochat.errors import AirochatError, StoreError
+from airochat.session.events import ModelFailed, ModelReady
 from airochat.text import clean, one_line
 from airochat.tui import words
 from airochat.tui.card_form import HELP, LISTS, UNSENT, CardForm, Part
@@ -71,6 +72,7 @@ class CardEditor(Screen[None]):
         self._areas: dict[Part, PlainArea] = {}
         self._tokens: dict[str, int] = {}
         self._unfinished = ""
+        self._wants_text = False
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
@@ -85,7 +87,7 @@ class CardEditor(Screen[None]):
     def on_mount(self) -> None:
         """Begin at the description, with what was written and not saved the last time."""
         self._counting = Latest(self._app.bridge)
-        self._timer = self.set_timer(_PAUSE, self._settle, pause=True)
+        self._timer = self.set_interval(_PAUSE, self._settle, pause=True)
         self.listing, self.activity = self.query_one(Listing), self.query_one(Activity)
         self.query_one(Hints).show(_KEYS)
         if draft := self._draft():
@@ -147,10 +149,15 @@ class CardEditor(Screen[None]):
             area.display = other is part
         self.query_one("#editor-help", Static).update(Content.styled(HELP[part.key], "$rp-faint"))
 
+        if self._wants_text:
+            self._wants_text = False
+            self._areas[part].focus()
+
     @on(Listing.Picked)
-    def _write_part(self) -> None:
-        if (area := self._areas.get(self._part)) is not None:
-            area.focus()
+    def _write_soon(self) -> None:
+        """Go to the text, once it is there."""
+        self._wants_text = True
+        self.listing.post_message(Listing.Moved(self.listing))
 
     @on(TextArea.Changed)
     def _written(self, event: TextArea.Changed) -> None:
@@ -158,8 +165,7 @@ class CardEditor(Screen[None]):
             if area is event.text_area and part.text != area.text:
                 part.text = area.text
                 self.activity.clear()
-                self._timer.reset()
-                self._timer.resume()
+                self._settle_soon()
         self.listing.redraw()
         self._describe()
 
@@ -169,13 +175,19 @@ class CardEditor(Screen[None]):
 
     # After a pause
 
+    def _settle_soon(self) -> None:
+        self._timer.reset()
+        self._timer.resume()
+
     def _settle(self) -> None:
         """Count tokens and keep the draft."""
         self._timer.pause()
         self._keep_draft()
         count = counter(self._manager)
         texts = [part.text for part in self._form.parts if part.text not in self._tokens]
-        if count is not None and texts:
+        if self._manager.settings.model and not isinstance(self._manager.model_state, (ModelReady, ModelFailed)):
+            self._settle_soon()
+        elif count is not None and texts:
             self._counting.ask(lambda: dict(zip(texts, count(texts), strict=True)), self._counted)
 
     def _counted(self, result: dict[str, int] | AirochatError) -> None:
@@ -210,12 +222,12 @@ class CardEditor(Screen[None]):
         writing = isinstance(self.focused, TextArea)
         self.listing.action_move(by)
         if writing:
-            self.call_after_refresh(self._write_part)
+            self._write_soon()
 
     def action_add(self) -> None:
         """Add another greeting."""
         self._fill(self._form.add_greeting())
-        self.call_after_refresh(self._write_part)
+        self._write_soon()
 
     def action_remove(self) -> None:
         """Remove the greeting; another text is emptied."""
@@ -228,7 +240,7 @@ class CardEditor(Screen[None]):
             area.remove()
         self._fill(min(at, len(self._form.parts) - 1))
         self.listing.focus()
-        self._timer.resume()
+        self._settle_soon()
 
     def action_save(self, leave: bool = False) -> None:
         """Save the changes beside the original."""
@@ -265,7 +277,7 @@ class CardEditor(Screen[None]):
         self._form = CardForm(card)
         self._fill(min(at, len(self._form.parts) - 1))
         if writing:
-            self.call_after_refresh(self._write_part)
+            self._write_soon()
         self._settle()
 
     def _run(self, work: Any, done: Any) -> None:

@@ -30,7 +30,7 @@ class ChatPeople(Screen[None]):
     BINDINGS = [
         Binding("f2", "gallery", "Characters"),
         Binding("f5", "cast", "Who is here"),
-        Binding("f6", "personas", "Who you are"),
+        Binding("f6", "personas", "Who you are", priority=True),
     ]
 
     manager: SessionManager

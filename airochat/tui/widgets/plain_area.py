@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.binding import Binding
 from textual.widgets import TextArea
 
 from airochat.text import clean
@@ -13,6 +14,11 @@ _LONG = 100_000
 
 class PlainArea(TextArea):
     """A text area into which only clean text gets."""
+
+    BINDINGS = [
+        Binding("ctrl+home", "to(False)", "To the start", show=False),
+        Binding("ctrl+end", "to(True)", "To the end", show=False),
+    ]
 
     def __init__(self, text: str = "", *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         shown = clean(text)
@@ -26,6 +32,10 @@ class PlainArea(TextArea):
             event.prevent_default()
         else:
             await super()._on_key(event)
+
+    def action_to(self, end: bool) -> None:
+        """Go to the end of the text, or to its start."""
+        self.move_cursor(self.document.end if end else (0, 0))
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
