@@ -80,7 +80,8 @@ class Opening:
         self._system = system
         for one in card:
             manager.find_card(one)
-        self._cards = list(card)
+        self.cards = tuple(card)
+        """The characters of a new chat."""
         self._persona = find_persona(manager, persona)
         self.found = found
         """The chat, or None as long as a new one has not been needed."""
@@ -98,7 +99,7 @@ class Opening:
     def begin(self) -> Session:
         """Begin a new chat and return it."""
         self.found = self.manager.new(
-            card=self._cards, persona=self._persona, template=self._template, system=self._system
+            card=self.cards, persona=self._persona, template=self._template, system=self._system
         )
         return self.found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from airochat.checks import did_you_mean
 from airochat.cli.common import Opening, put
 from airochat.cli.lazy import report
 from airochat.cli.lines import Lines
@@ -19,7 +20,9 @@ from airochat.text import clean, one_line
 _HELP = {
     "/help": "list the commands",
     "/swipe": "write another alternative of the last reply",
+    "/previous, /next": "show another alternative, of a greeting, too",
     "/go": "go on with the last reply",
+    "/impersonate": "let the model write what you say next",
     "/undo": "take back the last step",
     "/redo": "take it again",
     "/model NAME": "tell the model, or change to another one",
@@ -42,6 +45,9 @@ class Dialogue:
         self._commands: dict[str, Callable[[str], None]] = {
             "help": lambda _: self._help(),
             "swipe": lambda _: self._show(lambda: self._chat().swipe(**self._sampling)),
+            "previous": lambda _: self._leaf(self._chat().previous_swipe()),
+            "next": lambda _: self._leaf(self._chat().next_swipe()),
+            "impersonate": lambda _: self._show(lambda: self._chat().impersonate(**self._sampling)),
             "go": lambda _: self._show(lambda: self._chat().continue_(**self._sampling)),
             "undo": lambda _: self._travel(self._chat().undo(), "There is nothing to undo."),
             "redo": lambda _: self._travel(self._chat().redo(), "There is nothing to redo."),
@@ -86,6 +92,10 @@ class Dialogue:
 
     def _command(self, line: str) -> None:
         chat = self._chat()
+        name = line[1:].split(" ")[0]
+        known = {*self._commands, *CHAT_COMMANDS, *self._manager.commands()}
+        if name not in known:
+            raise UsageError(f"There is no command /{one_line(name, 40)}.", did_you_mean(name, known))
         answer = run_command(chat, line, **self._sampling)
         if isinstance(answer, Turn):
             self._show(lambda: answer)
@@ -115,7 +125,7 @@ class Dialogue:
         self._manager.start()
         title = one_line(self._opening.found.title) if self._opening.found else ""
         _tell(f"{title or 'A new chat'}. /help lists the commands.")
-        if self._opening.found:
+        if self._opening.found or self._opening.cards:
             self._last()
 
     def _last(self) -> None:
@@ -126,6 +136,12 @@ class Dialogue:
         if not moved:
             raise UsageError(otherwise)
         self._last()
+
+    def _leaf(self, moved: bool) -> None:
+        number, count = self._chat().swipe_position()
+        _tell(f"{number} of {count}" if count else "There is nothing yet.")
+        if moved:
+            self._last()
 
     def _model(self, name: str) -> None:
         if name:

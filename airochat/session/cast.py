@@ -28,14 +28,20 @@ class Cast:
         return tuple(card.called for card in self.cards)
 
     def find(self, name: str) -> Card:
-        """Return the character of this name, in any case; a `UsageError` lists those that there are."""
+        """Return the character of this name, in any case, or the narrator; a `UsageError` lists those there are."""
+        known = [card.called.casefold() for card in self.cards] + [
+            card.name.casefold() for card in self.cards
+        ]
         wanted = name.strip().casefold()
-        if wanted == NARRATOR.casefold():
-            return Card(NARRATOR)
+        return Card(NARRATOR) if wanted == NARRATOR.casefold() and wanted not in known else self.member(name)
+
+    def member(self, name: str) -> Card:
+        """Return the character of this name as `find` does, but never the narrator."""
+        wanted = name.strip().casefold()
         for card in self.cards:
             if wanted in (card.called.casefold(), card.name.casefold()):
                 return card
-        raise UsageError(f"Nobody here is called {name!r}.", did_you_mean(name, (*self.names, NARRATOR)))
+        raise UsageError(f"Nobody here is called {name!r}.", did_you_mean(name, self.names))
 
     def due(self, history: Sequence[Message], seed: str = "") -> list[str]:
         """Return who still wants to answer what the user said last, in this order; each answers it once.

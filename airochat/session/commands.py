@@ -64,13 +64,13 @@ def _join(session: Session, rest: str, sampling: Sampling) -> Answer:
 
 
 def _leave(session: Session, rest: str, sampling: Sampling) -> Answer:
-    name = session.profile.cast.find(rest).called
+    name = session.profile.cast.member(rest).called
     session.group.remove(name)
     return f"{name} is gone."
 
 
 def _mute(session: Session, rest: str, sampling: Sampling) -> Answer:
-    name = session.profile.cast.find(rest).called
+    name = session.profile.cast.member(rest).called
     silent = name not in session.profile.muted
     session.group.mute(name, silent)
     return f"{name} speaks only when told to." if silent else f"{name} speaks freely."
@@ -101,7 +101,7 @@ def _split_name(session: Session, rest: str) -> tuple[str, str]:
         if rest.casefold().startswith(f"{name.casefold()} ") or rest.casefold() == name.casefold():
             return name, rest[len(name) :].strip()
     name, _, text = rest.partition(" ")
-    return session.profile.cast.find(name).called, text.strip()
+    return session.profile.cast.member(name).called, text.strip()
 
 
 CHAT_COMMANDS: dict[str, ChatCommand] = {

@@ -12,6 +12,7 @@ from airochat.session.cast import NARRATOR, Cast, may_see
 
 if TYPE_CHECKING:
     from airochat.session.session import Session
+    from airochat.session.task import Task
     from airochat.store import Store
 
 
@@ -55,7 +56,7 @@ class Group:
 
     def mute(self, name: str, on: bool = True) -> None:
         """Let a character speak only when told to, or freely again."""
-        called = self.cast.find(name).called
+        called = self.cast.member(name).called
         others = tuple(one for one in self._session.profile.muted if one != called)
         self._session.set(muted=(*others, called) if on else others)
 
@@ -67,23 +68,32 @@ class Group:
 
     def show_only_to(self, message_id: str, names: Iterable[str]) -> None:
         """Let only these characters know of a message; with no names, all. The user always does."""
-        chosen = tuple(dict.fromkeys(self.cast.find(name).called for name in names))
-        self._read()[message_id] = chosen
-        if chosen:
-            self._audiences[message_id] = list(chosen)
-        else:
-            self._audiences.pop(message_id, None)
+        self._keep(message_id, tuple(dict.fromkeys(self.cast.member(name).called for name in names)))
 
-    def inherit(self, message_id: str, parent: str | None) -> None:
-        """Let a reply be known to those only who knew what it answers."""
-        if parent is not None and (names := self.audience(parent)):
+    def inherit(self, message_id: str, task: Task) -> None:
+        """Let the answer of somebody who was whispered to be known to those only who heard the whisper."""
+        names = self.audience(task.continued.id if task.continued else task.parent or "")
+        if task.speaker in names and task.role == "assistant":
             self.show_only_to(message_id, names)
+
+    def renamed(self, names: dict[str, str]) -> None:
+        """Keep whispers known to those who heard them when characters get other names; old names to new ones."""
+        for message_id, heard in list(self._read().items()):
+            if names.keys() & set(heard):
+                self._keep(message_id, tuple(names.get(name, name) for name in heard))
 
     def seen_by(self, speaker: str, history: Sequence[Message]) -> tuple[Message, ...]:
         """Return the messages that somebody knows of; the user and the narrator know all."""
         if speaker == NARRATOR or speaker not in self.names or not any(self._read().values()):
             return tuple(history)
         return tuple(one for one in history if may_see(speaker, one, self.audience(one.id)))
+
+    def _keep(self, message_id: str, chosen: tuple[str, ...]) -> None:
+        self._read()[message_id] = chosen
+        if chosen:
+            self._audiences[message_id] = list(chosen)
+        else:
+            self._audiences.pop(message_id, None)
 
     def _read(self) -> dict[str, tuple[str, ...]]:
         if self._known is None:

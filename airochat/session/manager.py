@@ -27,6 +27,7 @@ from airochat.session.session import Session
 from airochat.settings import Settings, remember
 from airochat.store import SessionRecord, SessionSummary, Store
 from airochat.templates import Templates
+from airochat.text import one_line
 
 if TYPE_CHECKING:
     from airochat.backends.llama.library import Model
@@ -123,12 +124,14 @@ class SessionManager:
         """
         self.model.check_template(template or "")
         given = [card] if isinstance(card, (str, Path, Card)) else list(card or ())
+        for wrong in (one for one in given if not isinstance(one, (str, Path, Card))):
+            raise UsageError(f"{wrong!r} is no card.", "Give a file, a name from the library, or a Card.")
         profile = Profile(self.settings, template=template or "", system=system or "")
         for one in given:
             profile = profile.with_card(*self.find_card(one))
         profile = profile.changed(persona=self._persona(persona, profile))
         now = time.time()
-        title = title or ", ".join(profile.cast.names)
+        title = title or one_line(", ".join(profile.cast.names), 80)
         record = SessionRecord(new_id(), title, now, now, None, profile.stored(), False)
         self.store.create_session(record)
         session = self._open(record, Tree())

@@ -35,6 +35,8 @@ class Wanted:
     fallback: Template
     goal: Goal = "reply"
     prefill: str = ""
+    names: tuple[str, ...] = ()
+    """Who else has spoken; a reply of a character ends where one of them would begin to speak, too."""
 
 
 def write(
@@ -72,6 +74,6 @@ def _assemble(
         default_system=wanted.system,
         goal=wanted.goal,
         prefill=wanted.prefill,
-        speakers=staged.speakers,
+        speakers=(*staged.speakers, *wanted.names) if staged.speakers else (),
     )
     return plan, staged.template

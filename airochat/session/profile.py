@@ -80,7 +80,7 @@ class Profile:
             raise UsageError(f"A session has no setting {name!r}.", checks.did_you_mean(name, CHANGEABLE))
         changes.pop("title", None)
         if "muted" in changes:
-            changes["muted"] = tuple(self.cast.find(name).called for name in changes["muted"])
+            changes["muted"] = tuple(self.cast.member(name).called for name in changes["muted"])
         profile = dataclasses.replace(self, **changes)
         profile.effective_sampling()
         _ = profile.effective_roleplay
@@ -88,20 +88,28 @@ class Profile:
 
     def with_card(self, card: Card, card_id: str) -> Profile:
         """Return a copy with one more character; `UsageError` if one of this name is there already."""
-        if card.called in self.cast.names:
-            raise UsageError(f"{card.called} is here already.")
+        if card.called.casefold() in (name.casefold() for name in self.cast.names):
+            raise UsageError(
+                f"{card.called} is here already.", "Two characters need two names; give one card a nickname."
+            )
         return dataclasses.replace(self, cards=(*self.cards, card), card_ids=(*self.card_ids, card_id))
 
     def without_card(self, name: str) -> Profile:
         """Return a copy without a character."""
-        gone = self.cast.find(name).called
+        gone = self.cast.member(name).called
         kept = [one for one in zip(self.cards, self.card_ids, strict=True) if one[0].called != gone]
         muted = tuple(one for one in self.muted if one != gone)
         cards, ids = tuple(card for card, _ in kept), tuple(key for _, key in kept)
         return dataclasses.replace(self, cards=cards, card_ids=ids, muted=muted)
 
     def refreshed(self, card_id: str, card: Card) -> Profile:
-        """Return a copy in which a card of the library is replaced by its present state."""
+        """Return a copy in which a card of the library is replaced by its present state.
+
+        It stays as it is if its new name is that of another character.
+        """
+        others = [old.called for old, key in zip(self.cards, self.card_ids, strict=True) if key != card_id]
+        if card.called.casefold() in map(str.casefold, others):
+            return self
         pairs = zip(self.cards, self.card_ids, strict=True)
         return dataclasses.replace(self, cards=tuple(card if key == card_id else old for old, key in pairs))
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airochat.backends.base import ModelInfo
 from airochat.characters import Card
 from airochat.conversation import Message, Tree
-from airochat.prompt import PromptPlan, Scene, Staged, persona_stage, stage
+from airochat.prompt import NARRATOR, PromptPlan, Scene, Staged, greetings, persona_stage, stage
 from airochat.prompt.macros import Macros, Scope, Variables
 from airochat.sampling import Sampling
+from airochat.session.events import ModelReady
 from airochat.session.planning import FALLBACK, Wanted, write
 from airochat.session.task import Task
 from airochat.templates import Template
@@ -51,12 +52,16 @@ class Prompts:
     def write(self, task: Task, info: ModelInfo, sampling: Sampling, tree: Tree) -> Written:
         """Assemble the prompt of a turn; nothing is changed by it."""
         session, manager = self._session, self._manager
-        history = session.group.seen_by(task.speaker, tree.path(task.after))
+        branch = tree.path(task.after)
+        history = session.group.seen_by(task.speaker, branch)
+        if task.continued is not None and task.continued.provenance.raw:
+            # What goes on is what the model wrote, not the quotes that were closed after it.
+            history = (*history[:-1], replace(history[-1], text=task.continued.provenance.raw, tokens=()))
         session.warn(map(str, manager.templates.problems))
         stagings: list[tuple[Staged, Variables]] = []
 
         def staged(template: Template) -> Staged:
-            macros = self._macros(history, task, info.name, info.n_ctx - sampling.max_tokens, tree)
+            macros = self._macros(history, task, info, tree, branch, sampling.max_tokens)
             found = self._staged(template, task, macros)
             stagings.append((found, macros.variables))
             return found
@@ -70,27 +75,42 @@ class Prompts:
             fallback=manager.templates.get(FALLBACK),
             goal=task.goal,
             prefill=task.prefill,
+            names=_names(history, task.speaker),
         )
         plan, template = write(wanted, info, manager.model.backend().tokenizer, sampling)
         last, variables = stagings[-1]
-        return Written(plan, template, variables, last.speakers, last.labels)
+        return Written(plan, template, variables, (*last.speakers, *wanted.names), last.labels)
 
     def expanded(self, text: str, history: Sequence[Message] | None = None) -> tuple[str, Variables]:
-        """Return what the user wrote with its macros expanded, and what these set; text that would vanish stays."""
+        """Return what the user wrote with its macros expanded, and what these set."""
         session = self._session
         before = session.history if history is None else history
-        macros = self._macros(before, Task(before[-1].id if before else None), "", 0, session.tree)
-        said = macros.expand(text, card=session.card)
-        return (said if said.strip() else text), macros.variables
+        macros = self._macros(
+            before, Task(before[-1].id if before else None), self._info, session.tree, text=text
+        )
+        return macros.expand(text, card=session.card), macros.variables
 
-    def greetings(self, texts: Sequence[str], card: Card) -> list[tuple[str, Variables]]:
-        """Return a card's greetings with macros expanded, and what each of them set."""
-        session = self._session
+    def greetings(self) -> list[tuple[Card, str, Variables]]:
+        """Return the greetings of all characters with macros expanded, each with its card and what it set.
+
+        In a group those that are meant for groups come first.
+        """
+        session, cards = self._session, self._session.profile.cards
+        group = len(cards) > 1
+        texts = [
+            (card, text) for card in cards if group for text in card.group_only_greetings if text.strip()
+        ]
+        texts += [(card, text) for card in cards for text in greetings(card)]
         found = []
-        for text in texts:
-            macros = self._macros((), Task(None), "", 0, session.tree)
-            found.append((macros.expand(text, card=card), macros.variables))
+        for card, text in texts:
+            macros = self._macros((), Task(None), self._info, session.tree)
+            found.append((card, macros.expand(text, card=card), macros.variables))
         return found
+
+    @property
+    def _info(self) -> ModelInfo | None:
+        state = self._manager.model_state
+        return state.info if isinstance(state, ModelReady) else None
 
     def _staged(self, template: Template, task: Task, macros: Macros) -> Staged:
         session = self._session
@@ -110,26 +130,42 @@ class Prompts:
         )
         return stage(scene, template, self._manager.templates, macros, profile.effective_system)
 
-    def _macros(self, history: Sequence[Message], task: Task, model: str, room: int, tree: Tree) -> Macros:
+    def _macros(
+        self,
+        history: Sequence[Message],
+        task: Task,
+        info: ModelInfo | None,
+        tree: Tree,
+        branch: Sequence[Message] | None = None,
+        reserve: int | None = None,
+        text: str = "",
+    ) -> Macros:
         session = self._session
-        persona = session.persona
+        persona, card = session.persona, session.card
+        reply = session.profile.effective_sampling().max_tokens if reserve is None else reserve
         scope = Scope(
             user=session.user_name,
             persona=persona.description if persona else "",
             cards=session.profile.cards,
             history=tuple(history),
-            model=model,
+            model=info.name if info else "",
             seed=session.id,
             turn=task.parent or "",
             now=self.clock,
-            system=session.profile.effective_system,
-            max_prompt=max(room, 0),
+            input=text,
+            system=(card.system_prompt if card else "") or session.profile.effective_system,
+            max_prompt=max(info.n_ctx - reply, 0) if info else 0,
             swipe=_swipe(tree),
             muted=frozenset(session.profile.muted),
         )
-        return Macros(
-            scope, session.variables.at(history), session.plugins.macros(), session.plugins.macro_failed
-        )
+        variables = session.variables.at(history if branch is None else branch)
+        return Macros(scope, variables, session.plugins.macros(), session.plugins.macro_failed)
+
+
+def _names(history: Sequence[Message], speaker: str) -> tuple[str, ...]:
+    """Return who else speaks in a history, such as a character that has left or a persona of before."""
+    said = (message.name for message in history if message.role != "system")
+    return tuple(name for name in dict.fromkeys(said) if name not in (speaker, NARRATOR))
 
 
 def _swipe(tree: Tree) -> tuple[int, int]:

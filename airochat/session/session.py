@@ -14,7 +14,7 @@ from airochat.characters import Card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import UsageError
 from airochat.hooks import MessageFacts, PluginHost
-from airochat.prompt import PromptPlan, greetings
+from airochat.prompt import PromptPlan
 from airochat.prompt.macros import Variables
 from airochat.sampling import Sampling
 from airochat.session.cast import NARRATOR
@@ -80,7 +80,7 @@ class Session(SessionFacts):
         saved; then nothing has changed.
         """
         wanted = self.profile.effective_sampling(**sampling)
-        audience = [self.profile.cast.find(name).called for name in ([to] if isinstance(to, str) else to)]
+        audience = [self.profile.cast.member(name).called for name in ([to] if isinstance(to, str) else to)]
         if speaker:
             self.profile.cast.find(speaker)
         with self._lock:
@@ -105,8 +105,9 @@ class Session(SessionFacts):
             raise UsageError("There is nothing to tell.")
         with self._lock:
             self._check_idle()
-            message = Message(new_id(), self.tree.head, "system", NARRATOR, whole(text), time.time())
-            self._ledger.append(message)
+            told, variables = self._typed(text)
+            message = Message(new_id(), self.tree.head, "system", NARRATOR, told, time.time())
+            self._add(message, variables)
         self._tree_changed()
         self._tell_plugins(message)
         return message
@@ -140,27 +141,33 @@ class Session(SessionFacts):
         with self._lock:
             self._check_idle()
             old = self.tree[message_id]
+            before = self.tree.path(old.parent)
+            variables = self.variables.at((*before, old))
+            if old.role != "assistant":
+                text, variables = self._typed(text, before)
             message = dataclasses.replace(
-                old, id=new_id(), text=text, created=time.time(), tokens=(), state="finished"
+                old,
+                id=new_id(),
+                text=text,
+                created=time.time(),
+                tokens=(),
+                state="finished",
+                provenance=dataclasses.replace(old.provenance, raw=""),
             )
-            self._ledger.append(message)
+            self._add(message, variables, self.group.audience(old.id))
         self._tree_changed()
         return message
 
     def greet(self) -> None:
-        """Begin with the greetings of the first character that has some, as alternatives of a first message."""
-        for card in self.profile.cards:
-            texts = greetings(card, group=len(self.profile.cards) > 1)
-            written = self._prompts.greetings(texts, card)
-            if not written:
-                continue
-            messages = [
-                Message(new_id(), None, "assistant", card.called, text, time.time()) for text, _ in written
-            ]
+        """Begin with the greetings of the characters, as alternatives of a first message."""
+        written = self._prompts.greetings()
+        messages = [
+            Message(new_id(), None, "assistant", card.called, text, time.time()) for card, text, _ in written
+        ]
+        for message, (_, _, variables) in zip(messages, written, strict=True):
+            self.variables.keep(message.id, variables)
+        if messages:
             self._ledger.begin(messages)
-            for message, (_, variables) in zip(messages, written, strict=True):
-                self.variables.keep(message.id, variables)
-            return
 
     def stop(self) -> None:
         """Stop the running turn, if there is one."""
@@ -225,6 +232,9 @@ class Session(SessionFacts):
     def change_cast(self, profile: Profile) -> None:
         """Exchange the characters, and keep them with the session."""
         with self._lock:
+            before, after = self.profile.cast.names, profile.cast.names
+            if len(before) == len(after):
+                self.group.renamed({old: new for old, new in zip(before, after, strict=True) if old != new})
             self._store.update_session(self.id, settings=profile.stored())
             self.profile = profile
         self._tree_changed()
@@ -290,7 +300,6 @@ class Session(SessionFacts):
                 self._ledger.keep(message)
             if variables is not None:
                 self.variables.keep(message.id, variables)
-            self.group.inherit(message.id, message.parent)
         finally:
             self._tree_changed()
             self._tell_plugins(message)
@@ -313,6 +322,7 @@ class Session(SessionFacts):
     def _begin(self, task: Task, sampling: Sampling) -> Turn:
         turn_id = new_id()
         turn = Turn(self.id, turn_id, new_id(), lambda: self._stop_request(turn_id))
+        self.group.inherit(turn.message_id, task)
         self.turn = turn
         runner = TurnRun(self, turn, task, sampling)
         threading.Thread(target=runner.run, name="airochat-turn", daemon=True).start()
@@ -334,13 +344,23 @@ class Session(SessionFacts):
     def _user_message(self, text: str) -> Message:
         return Message(new_id(), self.tree.head, "user", self.user_name, text, time.time())
 
-    def _say(self, text: str, audience: Sequence[str]) -> None:
-        text, variables = self._prompts.expanded(whole(text))
-        message = self._user_message(self.plugins.user_message(self.context, text))
-        self._ledger.append(message)
-        self.variables.keep(message.id, variables)
+    def _typed(self, text: str, history: Sequence[Message] | None = None) -> tuple[str, Variables]:
+        said, variables = self._prompts.expanded(whole(text), history)
+        if text.strip() and not said.strip():
+            raise UsageError("Nothing is left of this text when its macros are expanded.")
+        return said, variables
+
+    def _add(self, message: Message, variables: Variables, audience: Sequence[str] = ()) -> None:
+        """Store a message; who knows of it and what it set come first, so that a whisper is never public."""
         if audience:
             self.group.show_only_to(message.id, audience)
+        self.variables.keep(message.id, variables)
+        self._ledger.append(message)
+
+    def _say(self, text: str, audience: Sequence[str]) -> None:
+        text, variables = self._typed(text)
+        message = self._user_message(self.plugins.user_message(self.context, text))
+        self._add(message, variables, audience)
         if not self.title:
             self.set(title=one_line(text, 48))
         self._tree_changed()

@@ -257,7 +257,12 @@ def test_nothing_is_lost_if_the_disk_is_full(opened: Open, monkeypatch: pytest.M
 
 def test_a_model_that_writes_names_chooses_who_speaks(opened: Open) -> None:
     manager = opened(
-        ' Brann: "Here."', "Maya:", "No name.", template="airoboros-2", speaker_label="model", group_order="hand"
+        ' Brann: "Here."',
+        "Maya:",
+        "No name.",
+        template="airoboros-2",
+        speaker_label="model",
+        group_order="hand",
     )
     session = manager.new(card=[MAYA, BRANN])
     turn = session.send("Anyone?")
@@ -268,3 +273,94 @@ def test_a_model_that_writes_names_chooses_who_speaks(opened: Open) -> None:
     assert done(session.speak()).message is None, "a name alone is no reply"
     unnamed = done(session.speak("Maya")).message
     assert unnamed is not None and (unnamed.name, unnamed.text) == ("Maya", "No name.")
+
+
+def test_an_edited_whisper_stays_one_and_keeps_its_variables(opened: Open) -> None:
+    session = opened("Mine alone.").new(card=[MAYA, BRANN])
+    done(session.send("secret{{setvar::v::1}}", to=["Maya"]))
+    session.edit(session.history[-1].id, "Still mine.")
+    assert "Still mine." not in seen(session, "Brann") and "Still mine." in seen(session, "Maya")
+    session.undo()
+    session.edit(session.history[-2].id, "secret2, {{user}}")
+    assert session.history[-1].text == "secret2, You"
+    assert "secret2" not in seen(session, "Brann")
+    session.edit(session.history[-1].id, "{{setvar::v::3}}three")
+    done(session.send("v={{getvar::v}}"))
+    assert session.history[-2].text == "v=3"
+
+
+def test_only_who_heard_a_whisper_answers_in_a_whisper(opened: Open) -> None:
+    cleo = Card("Cleo")
+    session = opened("mine", "aloud", "told").new(card=[MAYA, BRANN, cleo])
+    turn = session.send("{{setvar::v::2}}Hush.", to=["Maya"])
+    assert session.group.audience(turn.message_id) == ("Maya",), "known before a word of it is stored"
+    done(turn)
+    done(session.speak("Brann"))
+    assert "aloud" in seen(session, "Cleo") and "mine" not in seen(session, "Cleo")
+    assert session.group.audience(done(session.speak("narrator")).message_id) == ()
+    done(session.send("{{getvar::v}}"))
+    assert session.history[-2].text == "2"
+
+
+def test_a_whisper_is_not_lost_when_a_character_is_renamed(opened: Open, tmp_path: Path) -> None:
+    path = tmp_path / "anna.json"
+    path.write_text(json.dumps(Card("Anna").fields()), encoding="utf-8")
+    manager = opened()
+    entry = manager.cards.import_(path).entry
+    session = manager.new(card=["Anna", BRANN])
+    done(session.send("under the stone", to=["Anna"]))
+    manager.cards.edit(entry.id, {"name": "Anne"})
+    manager.card_changed(entry.id)
+    assert "under the stone" in seen(session, "Anne") and "under the stone" not in seen(session, "Brann")
+    manager.cards.edit(entry.id, {"name": "brann"})
+    manager.card_changed(entry.id)
+    assert session.group.names == ("Anne", "Brann")
+
+
+def test_what_was_cut_goes_on_where_the_model_stopped(opened: Open) -> None:
+    session = opened("*walks slowly to the", ' door* "Hi."').new(card=BRANN)
+    assert done(session.send("Come.")).text == "*walks slowly to the*"
+    assert done(session.continue_()).text == '*walks slowly to the door* "Hi."'
+    edited = session.edit(session.history[-1].id, "*stays")
+    assert edited.provenance.raw == ""
+
+
+def test_names_of_before_still_end_a_reply(opened: Open) -> None:
+    session = opened("one").new(card=[MAYA, BRANN], persona=Persona("Rook"))
+    done(session.send("Hello"))
+    session.set(persona=Persona("Juno"))
+    session.group.remove("Brann")
+    done(session.send("Again"))
+    assert {"\nRook:", "\nJuno:"} <= set(session.prompt().stop)
+
+
+def test_a_card_may_be_called_narrator(opened: Open) -> None:
+    session = opened("one", "two").new(card=[Card("Narrator", description="I tell."), BRANN])
+    assert session.profile.cast.find("narrator").description == "I tell."
+    with pytest.raises(UsageError):
+        opened().new(card=MAYA).group.mute("narrator")
+    with pytest.raises(UsageError, match="brann is here already"):
+        session.group.add(Card("brann"))
+
+
+def test_macros_in_what_is_told_and_greeted(opened: Open) -> None:
+    manager = opened()
+    manager.wait_for_model(20)
+    session = manager.new(card=Card("Ada", first_mes="I run on {{model}}.", system_prompt="Be brief."))
+    assert session.history[0].text == "I run on scripted."
+    assert session.narrate("{{char}} goes. {{system}}").text == "Ada goes. Be brief."
+    with pytest.raises(UsageError, match="Nothing is left"):
+        session.send("{{setvar::v::1}}")
+    with pytest.raises(UsageError, match="Nothing is left"):
+        session.narrate("{{// nothing}}")
+    assert len(session.history) == 2
+
+
+def test_greetings_for_groups_come_first(opened: Open) -> None:
+    elm = Card("Elm", first_mes="Alone?", group_only_greetings=("All of you!",))
+    session = opened().new(card=[MAYA, elm])
+    assert [session.tree[one].text for one in session.tree.children[None]][:2] == [
+        "All of you!",
+        "Welcome, You.",
+    ]
+    assert session.history[0].name == "Elm"

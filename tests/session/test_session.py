@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -228,7 +229,8 @@ def test_only_one_reply_at_a_time(tmp_path: Path) -> None:
 
 
 def test_wrong_sampling_changes_nothing(desk: Desk) -> None:
-    for fields in ({"temperature": -1}, {"warmth": 1}):
+    wrong: tuple[dict[str, Any], ...] = ({"temperature": -1}, {"warmth": 1})
+    for fields in wrong:
         with pytest.raises(SettingsError):
             desk.session.send("Hello", prefill="", **fields)
     with pytest.raises(UsageError):
