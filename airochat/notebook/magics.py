@@ -44,8 +44,8 @@ class ChatMagics:
             self._use_model(args.model)
         if args.session:
             self._session = self._open_manager().load(args.session)
-        if args.new or args.card:
-            self._session = self._open_manager().new(card=args.card)
+        if args.new or args.card or args.persona:
+            self._session = self._open_manager().new(card=args.card, persona=args.persona)
         session = self._current()
         given = {name: getattr(args, name) for name in ("system", "template")}
         session.set(**{name: value for name, value in given.items() if value is not None})
@@ -124,7 +124,10 @@ def _line_options() -> argparse.ArgumentParser:
         "--session", help="go on with a stored chat: its id, the start of its id, or its title"
     )
     options.add_argument("--new", action="store_true", help="begin a new chat")
-    options.add_argument("--card", help="begin a new chat with this character card")
+    options.add_argument(
+        "--card", action="append", help="begin a new chat with this character: a file, or a name from the library"
+    )
+    options.add_argument("--persona", help="who you are in a new chat")
     options.add_argument("--system", help="the system prompt of the chat")
     options.add_argument("--template", help="the prompt template of the chat")
     options.add_argument("-q", "--quiet", action="store_true", help="do not show the widget")
