@@ -69,6 +69,7 @@ class AirochatApp(App[None]):
         self.theme = theme.name
         self._first = session
         self._notices = tuple(notices)
+        self._begun = False
         self.bridge = Bridge(self, self._receive)
         self.desk = Desk(manager, self.bridge.attach)
 
@@ -81,16 +82,24 @@ class AirochatApp(App[None]):
         self.chat = ChatScreen(self.manager, self.desk)
         return self.chat
 
+    @property
+    def plain_colors(self) -> bool:
+        """Whether there are only the terminal's own colours, too few for pictures."""
+        return self.native_ansi_color or self.current_theme.ansi
+
     def on_mount(self) -> None:
         """Go on once the first frame is on the screen; a request to end restores the terminal."""
         with contextlib.suppress(
             NotImplementedError, ValueError, RuntimeError
         ):  # not there, or not the main thread
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self.begin)
 
-    def _begin(self) -> None:
-        """Read the session and begin to load the model."""
+    def begin(self) -> None:
+        """Read the session and begin to load the model, unless that was done."""
+        if self._begun:
+            return
+        self._begun = True
         if not gc.isenabled():
             gc.freeze()
             gc.enable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 _LONG = 6_000
 """Characters of one text that are shown; the editor has all of it."""
-
-_FORMS = {"png": "PNG", "webp": "WEBP", "json": "JSON", "yaml": "YAML", "charx": "CHARX"}
 
 
 def row(entry: CardEntry, width: int, marked: bool) -> list[Content]:
@@ -48,7 +46,7 @@ def facts(entry: CardEntry, file: CardFile | None) -> Content:
     by = " · ".join(filter(None, (f"by {one_line(entry.creator, 40)}" if entry.creator else "", version)))
     marks = ("favourite" if entry.favourite else "", "edited by you" if entry.edited else "")
     persona = f"you are {one_line(entry.persona, 40)}" if entry.persona else ""
-    size = f"{_FORMS.get(entry.form, 'file')}, {max(1, entry.size // 1024):,} KB"
+    size = f"{one_line(entry.id, 60)}, {max(1, entry.size // 1024):,} KB"
     lines += [Content.styled(by, "$rp-soft")] if by else []
     lines += [Content.styled(line, "$rp-accent") for line in (*marks, persona) if line]
     lines.append(Content.styled(size, "$rp-faint"))
@@ -88,11 +86,6 @@ def preview(text: str, lines: int, width: int) -> list[str]:
     if len(rows) > lines:
         rows = [*rows[: lines - 1], rows[lines - 1][: max(0, width - 1)].rstrip("… ") + "…"]
     return rows
-
-
-def names(all_names: Collection[str], limit: int = 60) -> str:
-    """Return names in a row, as one line."""
-    return one_line(", ".join(all_names), limit)
 
 
 def _texts(card: Card) -> Iterable[tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from airochat.errors import AirochatError
 from airochat.prompt import NARRATOR
 from airochat.session.commands import CHAT_COMMANDS
 from airochat.text import one_line
 from airochat.tui import words
 
 if TYPE_CHECKING:
+    from airochat.store import CardEntry
     from airochat.tui.app import AirochatApp
 
 
@@ -29,7 +32,16 @@ class Item:
 
 
 class Everything(Provider):
-    """Commands, chats, themes, templates and models."""
+    """Commands, characters, chats, themes, templates and models."""
+
+    _cards: Sequence[CardEntry] = ()
+
+    async def startup(self) -> None:
+        """Read the list of characters, once and off the screen's thread."""
+        try:
+            self._cards = await asyncio.to_thread(self._app.manager.cards.entries)
+        except AirochatError:
+            self._cards = ()
 
     async def discover(self) -> Hits:
         """Show the commands before anything is typed."""
@@ -39,7 +51,7 @@ class Everything(Provider):
     async def search(self, query: str) -> Hits:
         """Show what matches."""
         matcher = self.matcher(query)
-        for item in everything(self._app):
+        for item in (*everything(self._app), *characters(self._app, self._cards)):
             score = matcher.match(item.text)
             if score > 0:
                 yield Hit(
@@ -85,6 +97,15 @@ def everything(app: AirochatApp) -> Iterator[Item]:
     for model in app.manager.models():
         ref = model.name if model.name == "demo" else str(model.path)
         yield Item(f"Model: {model.name}", one_line(ref), partial(app.choose_model_ref, ref))
+
+
+def characters(app: AirochatApp, cards: Sequence[CardEntry]) -> Iterator[Item]:
+    """Yield the characters of the library."""
+    for entry in cards:
+        about = one_line(", ".join(entry.tags), 60)
+        yield Item(
+            f"Character: {one_line(entry.name, 60)}", about, partial(app.chat.action_gallery, entry.id)
+        )
 
 
 def commands(app: AirochatApp) -> Iterator[Item]:

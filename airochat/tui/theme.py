@@ -18,6 +18,12 @@ OWN = tuple(name.replace("_", "-") for name in (*REQUIRED, *FALLBACKS))
 _TURNS = (0.36, -0.19, 0.18, -0.35, 0.46)
 """By how much of the circle of hues each further speaker's colour is away from the character's."""
 
+_MUTED = 0.8
+"""How saturated the other colours are, compared with the first."""
+
+_READABLE = 4.5
+"""The contrast that names have with the background at least."""
+
 _ANSI_VOICES = tuple(
     f"ansi_{name}" for name in ("yellow", "magenta", "green", "bright_blue", "cyan", "bright_red")
 )
@@ -59,8 +65,28 @@ def _voices(theme: Theme) -> list[str]:
         others = [name for name in _ANSI_VOICES if name not in (first, theme.colors["user"])]
         return [first, *others][:COUNT]
     hue, light, saturation = colorsys.rgb_to_hls(*Color.parse(first).normalized)
-    turned = (colorsys.hls_to_rgb((hue + turn) % 1, light, saturation) for turn in _TURNS)
-    return [first, *(_hex(rgb) for rgb in turned)]
+    background = _luminance(Color.parse(theme.colors["background"]).normalized)
+    voices = [first]
+    for turn in _TURNS:
+        level = light
+        while True:
+            rgb = colorsys.hls_to_rgb((hue + turn) % 1, level, _MUTED * saturation)
+            if not 0.05 < level < 0.95 or _contrast(_luminance(rgb), background) >= _READABLE:
+                break
+            level += 0.02 if theme.dark else -0.02
+        voices.append(_hex(rgb))
+    return voices
+
+
+def _contrast(one: float, other: float) -> float:
+    """Return the contrast of two luminances as the WCAG define it, 1 to 21."""
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def _luminance(rgb: tuple[float, float, float]) -> float:
+    """Return the relative luminance of a colour of sRGB with parts from 0 to 1."""
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in rgb)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _hex(rgb: tuple[float, float, float]) -> str:

@@ -72,7 +72,7 @@ def shown(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in row).rstrip() for row in rows)
 
 
-async def until(pilot: Pilot[None], fact: Callable[[], object], limit: float = 5.0) -> None:
+async def until(pilot: Pilot[None], fact: Callable[[], object], limit: float = 20.0) -> None:
     """Let the application run until something is true."""
     end = time.monotonic() + limit
     while not fact():

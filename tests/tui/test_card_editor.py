@@ -70,7 +70,9 @@ async def edit(terminal: Terminal, pilot: Pilot[None]) -> CardEditor:
     await pilot.press("f2")
     await until(pilot, lambda: "1 card" in terminal.text)
     await pilot.press("e")
-    await until(pilot, lambda: isinstance(terminal.app.screen, CardEditor) and terminal.app.screen.query(TextArea))
+    await until(
+        pilot, lambda: isinstance(terminal.app.screen, CardEditor) and terminal.app.screen.query(TextArea)
+    )
     screen = terminal.app.screen
     assert isinstance(screen, CardEditor)
     return screen
@@ -130,7 +132,9 @@ async def test_leaving_asks_about_what_was_not_saved(open_terminal: Make, tmp_pa
 
 async def edit_again(terminal: Terminal, pilot: Pilot[None]) -> CardEditor:
     await pilot.press("e")
-    await until(pilot, lambda: isinstance(terminal.app.screen, CardEditor) and "Oru is here." in terminal.text)
+    await until(
+        pilot, lambda: isinstance(terminal.app.screen, CardEditor) and "Oru is here." in terminal.text
+    )
     screen = terminal.app.screen
     assert isinstance(screen, CardEditor)
     return screen
@@ -187,7 +191,9 @@ async def test_the_form_on_a_small_screen(open_terminal: Make, tmp_path: Path) -
         assert "personality" not in terminal.text
 
 
-def test_the_users_editor_gets_the_text_and_gives_it_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_users_editor_gets_the_text_and_gives_it_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     script = tmp_path / "my editor.py"
     script.write_text(
         "import sys, pathlib\np = pathlib.Path(sys.argv[-1])\n"

@@ -22,7 +22,9 @@ def stock(terminal: Terminal, tmp_path: Path) -> None:
     """Put three cards into the library."""
     write_png(tmp_path)
     more = ["*A bell rings.*", "The road, {{user}}."]
-    write_card(tmp_path, "Oru", tags=["sea", "Rust"], alternate_greetings=more, creator_notes="Best at night.")
+    write_card(
+        tmp_path, "Oru", tags=["sea", "Rust"], alternate_greetings=more, creator_notes="Best at night."
+    )
     write_card(tmp_path, "Zed", tags=["rust"], creator="Quill", description="A locksmith.")
     for name in ("maya.png", "oru.json", "zed.json"):
         terminal.manager.cards.import_(tmp_path / name)
@@ -73,7 +75,7 @@ async def test_enter_waits_for_the_list_that_was_searched_for(open_terminal: Mak
     terminal = open_terminal()
     stock(terminal, tmp_path)
     async with terminal.run() as pilot:
-        screen = await gallery(terminal, pilot, "3 cards")
+        await gallery(terminal, pilot, "3 cards")
         await pilot.press("slash")
         for key in ("z", "e", "d"):
             terminal.app.post_message(events.Key(key, key))
@@ -94,7 +96,9 @@ async def test_a_chat_begins_at_once_where_there_is_one_greeting(open_terminal: 
         assert terminal.said == ["I am Zed, You.", "Hello", REPLY]
 
 
-async def test_the_chosen_greeting_is_one_swipe_of_the_first_message(open_terminal: Make, tmp_path: Path) -> None:
+async def test_the_chosen_greeting_is_one_swipe_of_the_first_message(
+    open_terminal: Make, tmp_path: Path
+) -> None:
     terminal = open_terminal()
     stock(terminal, tmp_path)
     async with terminal.run() as pilot:
@@ -157,7 +161,9 @@ async def test_files_that_are_no_cards_are_named_with_the_reason(open_terminal: 
         await until(pilot, lambda: "Import characters" in terminal.text)
         terminal.app.screen.query_one("TextArea").insert(str(tmp_path / "many"))  # type: ignore[attr-defined]
         await pilot.press("enter")
-        await until(pilot, lambda: "1 card imported" in terminal.text and "it holds no fields" in terminal.text)
+        await until(
+            pilot, lambda: "1 card imported" in terminal.text and "it holds no fields" in terminal.text
+        )
         await pilot.press("escape")
         await until(pilot, lambda: names(screen) == ["Oru"])
 
@@ -261,7 +267,9 @@ async def test_a_path_pasted_into_the_composer_offers_to_import(open_terminal: M
         terminal.app.chat.composer.post_message(events.Paste(str(path)))
         await until(pilot, lambda: "import Maya" in terminal.text)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(terminal.app.screen, GalleryScreen) and "1 card" in terminal.text)
+        await until(
+            pilot, lambda: isinstance(terminal.app.screen, GalleryScreen) and "1 card" in terminal.text
+        )
         assert terminal.app.chat.composer.text == ""
 
 
@@ -270,13 +278,13 @@ async def test_a_pasted_picture_that_is_no_card_stays_a_path(open_terminal: Make
     path = tmp_path / "settings.json"
     path.write_text("{}", encoding="utf-8")
     async with terminal.run() as pilot:
-        read: list[object] = []
-        run = terminal.app.bridge.run
-        terminal.app.bridge.run = lambda work, done: run(work, lambda result: (done(result), read.append(result)))  # type: ignore[assignment, func-returns-value]
         terminal.app.chat.composer.post_message(events.Paste(str(path)))
-        await until(pilot, lambda: read)
-        assert terminal.app.screen is terminal.app.chat
-        assert terminal.app.chat.composer.text == str(path)
+        terminal.app.chat.composer.post_message(events.Paste(f" {write_png(tmp_path)}"))
+        await until(pilot, lambda: "import Maya" in terminal.text)
+        assert "settings.json" in terminal.app.chat.composer.text
+        await pilot.press("escape")
+        await until(pilot, lambda: terminal.app.screen is terminal.app.chat)
+        assert terminal.app.chat.composer.text.startswith(str(path))
 
 
 async def test_a_card_of_evil_texts_is_only_text(open_terminal: Make, tmp_path: Path) -> None:
@@ -322,7 +330,9 @@ async def test_small_terminals_show_the_list_or_the_page(open_terminal: Make, tm
         await until(pilot, lambda: "Zed" in terminal.text)
 
 
-async def test_two_thousand_cards_are_drawn_only_where_they_are_seen(open_terminal: Make, tmp_path: Path) -> None:
+async def test_two_thousand_cards_are_drawn_only_where_they_are_seen(
+    open_terminal: Make, tmp_path: Path
+) -> None:
     terminal = open_terminal()
     folder = terminal.manager.cards.folder
     for number in range(2000):
@@ -335,3 +345,51 @@ async def test_two_thousand_cards_are_drawn_only_where_they_are_seen(open_termin
         assert len(screen.listing._drawn) < 60
         await pilot.press("slash", *"card1234")
         await until(pilot, lambda: names(screen) == ["Card1234"])
+
+
+async def test_the_greeting_can_be_swiped_after_some_turns(open_terminal: Make, tmp_path: Path) -> None:
+    terminal = open_terminal()
+    stock(terminal, tmp_path)
+    session = terminal.manager.new(card="Oru")
+    async with terminal.run(session) as pilot:
+        await until(pilot, lambda: "I am Oru, You." in terminal.text)
+        await say(terminal, pilot, "Hello")
+        await pilot.press("tab", "home", "right")
+        await until(pilot, lambda: terminal.said == ["*A bell rings.*"])
+        await pilot.press("left")
+        await until(pilot, lambda: terminal.said == ["I am Oru, You.", "Hello", REPLY])
+
+
+async def test_the_side_shows_who_spoke_last(open_terminal: Make, tmp_path: Path) -> None:
+    terminal = open_terminal()
+    stock(terminal, tmp_path)
+    session = terminal.manager.new(card=["Maya", "Oru"])
+    async with terminal.run(session, size=(120, 40)) as pilot:
+        await until(pilot, lambda: "Likes rain." in terminal.text)
+        assert any("▀▀▀▀" in row[:30] for row in terminal.rows), "a PNG has a picture"
+        await say(terminal, pilot, "Oru?")
+        await until(pilot, lambda: "Best at night." in terminal.text)
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: "Best at night." not in terminal.text)
+
+
+async def test_no_pictures_without_colours(open_terminal: Make, tmp_path: Path) -> None:
+    terminal = open_terminal()
+    stock(terminal, tmp_path)
+    async with terminal.run(size=(120, 40), theme="ansi") as pilot:
+        await gallery(terminal, pilot, "Likes rain.")
+        await until(pilot, lambda: "{{char}} keeps the lighthouse." in terminal.text)
+        assert "▀" not in terminal.text
+
+
+async def test_the_palette_finds_characters(open_terminal: Make, tmp_path: Path) -> None:
+    terminal = open_terminal()
+    stock(terminal, tmp_path)
+    async with terminal.run() as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.press(*"character zed")
+        await until(pilot, lambda: "Character: Zed" in terminal.text)
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: isinstance(terminal.app.screen, GalleryScreen) and "locksmith" in terminal.text
+        )

@@ -23,7 +23,9 @@ def picture(size: tuple[int, int], color: tuple[int, ...], form: str = "PNG", mo
 def colours(strips: list[Strip]) -> set[tuple[int, int, int]]:
     styles = [segment.style for strip in strips for segment in strip]
     found = [colour for style in styles if style for colour in (style.color, style.bgcolor) if colour]
-    return {(triplet.red, triplet.green, triplet.blue) for triplet in (colour.get_truecolor() for colour in found)}
+    return {
+        (triplet.red, triplet.green, triplet.blue) for triplet in (colour.get_truecolor() for colour in found)
+    }
 
 
 def test_proportions_are_kept_with_two_pixels_in_a_cell() -> None:
@@ -48,7 +50,13 @@ def test_other_kinds_of_picture() -> None:
 def test_what_cannot_be_drawn_is_nothing() -> None:
     whole = picture((64, 64), (1, 2, 3))
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
-    for content in (b"", b"no picture", whole[:80], SIGNATURE + head + picture_chunks()[1], picture((8, 8), (1, 2, 3), "BMP")):
+    for content in (
+        b"",
+        b"no picture",
+        whole[:80],
+        SIGNATURE + head + picture_chunks()[1],
+        picture((8, 8), (1, 2, 3), "BMP"),
+    ):
         assert half_blocks.half_blocks(content, 8, 4, GREY) == []
 
 

@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 
 from airochat.text import clean, one_line
 from airochat.tui.screens.dialog import Dialog
+from airochat.tui.widgets.hints import Hints
 
 Answer = tuple[str, str]
 """What is given back, and what the user reads."""
@@ -34,7 +35,12 @@ class AskScreen(Dialog[str | None]):
             if self._text:
                 yield Static(clean(self._text), classes="text", markup=False)
             yield OptionList(*(Option(Content(text), key) for key, text in self._answers))
-            yield Static("enter  choose    esc  back", classes="faint", markup=False)
+            yield Hints(
+                (
+                    ("enter", "choose"),
+                    ("esc", "back"),
+                )
+            )
 
     def on_mount(self) -> None:
         """Begin at the first answer."""

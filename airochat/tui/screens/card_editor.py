@@ -185,7 +185,9 @@ class CardEditor(Screen[None]):
         self._keep_draft()
         count = counter(self._manager)
         texts = [part.text for part in self._form.parts if part.text not in self._tokens]
-        if self._manager.settings.model and not isinstance(self._manager.model_state, (ModelReady, ModelFailed)):
+        if self._manager.settings.model and not isinstance(
+            self._manager.model_state, (ModelReady, ModelFailed)
+        ):
             self._settle_soon()
         elif count is not None and texts:
             self._counting.ask(lambda: dict(zip(texts, count(texts), strict=True)), self._counted)

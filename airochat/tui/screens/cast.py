@@ -15,18 +15,28 @@ from textual.widgets import Static
 from airochat.errors import AirochatError
 from airochat.prompt import NARRATOR
 from airochat.roleplay import ORDERS
-from airochat.text import clean, one_line
+from airochat.text import one_line
 from airochat.tui.screens.ask import AskScreen
 from airochat.tui.screens.choose import Choosable, ChooseScreen
 from airochat.tui.screens.dialog import Dialog
+from airochat.tui.widgets.hints import Hint, Hints
 from airochat.tui.widgets.listing import Listing
+from airochat.tui.widgets.problem import Problem
 
 if TYPE_CHECKING:
     from airochat.session import Session, SessionManager
     from airochat.store.library import CardEntry
     from airochat.tui.app import AirochatApp
 
-_KEYS = "enter  let speak    m  mute    a  add    del  let go    o  order    p  persona    esc  back"
+_KEYS: tuple[Hint, ...] = (
+    ("enter", "let speak"),
+    ("m", "mute"),
+    ("a", "add"),
+    ("del", "let go"),
+    ("o", "order"),
+    ("p", "persona"),
+    ("esc", "back"),
+)
 _ORDERS = {
     "mention": "who was named answers, or who spoke last",
     "talkative": "also who feels like it",
@@ -57,8 +67,8 @@ class CastScreen(Dialog[str | None]):
             yield Static("Who is here", classes="heading", markup=False)
             yield Listing(1, id="cast-list")
             yield Static("", classes="text", id="cast-facts", markup=False)
-            yield Static("", classes="problem", id="cast-problem", markup=False)
-            yield Static(_KEYS, classes="faint", markup=False)
+            yield Problem()
+            yield Hints(_KEYS)
 
     def on_mount(self) -> None:
         """Begin with who speaks next."""
@@ -165,9 +175,9 @@ class CastScreen(Dialog[str | None]):
         except AirochatError as error:
             self._problem(error)
             return
-        self.query_one("#cast-problem", Static).update("")
+        self.query_one(Problem).say()
         names = self._session.group.names
         self._fill(names[-1] if added and names else self._chosen if self.listing.chosen is not None else "")
 
     def _problem(self, error: AirochatError) -> None:
-        self.query_one("#cast-problem", Static).update(Content(clean(str(error))))
+        self.query_one(Problem).say(error)

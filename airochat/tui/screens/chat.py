@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -21,16 +21,20 @@ from airochat.session.events import (
 )
 from airochat.tui import words
 from airochat.tui.desk import Desk
+from airochat.tui.latest import Latest
+from airochat.tui.picture import Drawn, read_and_draw
 from airochat.tui.screens.chat_actions import ChatActions
 from airochat.tui.widgets.activity import Activity
 from airochat.tui.widgets.composer import Composer
 from airochat.tui.widgets.header import Header
 from airochat.tui.widgets.hints import Hint, Hints
+from airochat.tui.widgets.portrait import ROOM, Portrait
 from airochat.tui.widgets.sessions import SessionList
 from airochat.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from airochat.session import Session, SessionManager
+    from airochat.tui.app import AirochatApp
 
 _DRAFT_S = 1.0
 """Seconds after which what is being written is kept."""
@@ -57,10 +61,13 @@ class ChatScreen(ChatActions):
         self.manager = manager
         self.desk = desk
         self._draft_waits = False
+        self._portrayed = ""
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
-        yield SessionList(id="side")
+        with Vertical(id="side"):
+            yield SessionList(id="sessions")
+            yield Portrait()
         with Vertical(id="main"):
             with Vertical(classes="column"):
                 yield Header(id="header")
@@ -77,9 +84,14 @@ class ChatScreen(ChatActions):
         self.composer = self.query_one(Composer)
         self.activity = self.query_one(Activity)
         self.header, self.hints = self.query_one(Header), self.query_one(Hints)
-        self.side = self.query_one(SessionList)
+        self.side, self.portrait = self.query_one(SessionList), self.query_one(Portrait)
+        self._portraying = Latest(cast("AirochatApp", self.app).bridge)
         self.composer.focus()
         self._describe()
+
+    def on_screen_suspend(self) -> None:
+        """Begin also if another screen was opened before the first frame was there."""
+        cast("AirochatApp", self.app).begin()
 
     # Showing
 
@@ -159,6 +171,7 @@ class ChatScreen(ChatActions):
         title = (session.title if session else "") or "New chat"
         self.header.show(title, _company(session, title) if session else "", self._facts())
         self.hints.show(self._hints())
+        self._portray()
         if self.manager.model_state is None or isinstance(self.manager.model_state, ModelLoading):
             self.composer.prompt_with("write already; the reply comes once the model is loaded")
         elif not len(self.desk.conversation):
@@ -166,6 +179,35 @@ class ChatScreen(ChatActions):
         else:
             name = (session.group.next() or session.reply_name) if session else "the model"
             self.composer.prompt_with(f"write, or leave empty and press enter to let {name} go on")
+
+    def _portray(self) -> None:
+        """Show who spoke last, or whoever the chat is with."""
+        session = self.desk.session
+        name = _last_speaker(session) if session else ""
+        if session is None or not name:
+            self._portrayed = ""
+            self.portrait.show((), "", "")
+            return
+        card_id = dict(zip(session.group.names, session.profile.card_ids, strict=False)).get(name)
+        if self._portrayed == (key := f"{session.id}:{name}"):
+            return
+        self._portrayed = key
+        if not card_id:
+            self.portrait.show((), name, "")
+            return
+
+        def take(drawn: Drawn | AirochatError) -> None:
+            # A card that is gone from the library leaves its name.
+            if self._portrayed != key:
+                return
+            if isinstance(drawn, AirochatError) or drawn.file is None:
+                self.portrait.show((), name, "")
+            else:
+                self.portrait.show(drawn.strips, drawn.file.card.name, drawn.entry.notes)
+
+        app, library = cast("AirochatApp", self.app), self.manager.cards
+        room, background = (0, 0) if app.plain_colors else ROOM, self.portrait.background_colors[1].rgb
+        self._portraying.ask(lambda: read_and_draw(library, library.find(card_id), room, background), take)
 
     def _facts(self) -> tuple[str, ...]:
         state = self.manager.model_state
@@ -213,6 +255,13 @@ def _company(session: Session, title: str) -> str:
     names = ", ".join(session.group.names)
     company = f"with {names}" if names and names != title else ""
     return " ".join(filter(None, (company, f"as {session.persona.name}" if session.persona else "")))
+
+
+def _last_speaker(session: Session) -> str:
+    """Return which of the characters spoke last, else the first of them, else nothing."""
+    names = session.group.names
+    spoke = (message.name for message in reversed(session.history) if message.name in names)
+    return next(spoke, names[0] if names else "")
 
 
 def _said(session: Session) -> list[str]:

@@ -114,11 +114,13 @@ class ChatActions(ChatPeople):
     def action_again(self) -> None:
         """Write another alternative of the last reply."""
         if self.attempt(lambda session: session.swipe()):
+            self.stopped = False
             self.transcript.go_end()
 
     def action_go_on(self) -> None:
         """Write on where the last reply ends."""
         if self.attempt(lambda session: session.continue_()):
+            self.stopped = False
             self.transcript.go_end()
 
     def action_speak_for_me(self) -> None:
@@ -129,8 +131,20 @@ class ChatActions(ChatPeople):
     # The tree
 
     def action_swipe(self, by: int) -> None:
-        """Show the alternative before or after the last message's."""
-        self.attempt(lambda session: session.next_swipe() if by > 0 else session.previous_swipe())
+        """Show the alternative before or after the chosen message, or else the last one."""
+
+        def swipe(session: Session) -> None:
+            index = self.transcript.chosen if self.transcript.has_focus else None
+            message = None if index is None else self.desk.conversation.message(index)
+            if message is None or message.id == session.head:
+                session.next_swipe() if by > 0 else session.previous_swipe()
+                return
+            siblings = session.tree.siblings(message.id)
+            place = siblings.index(message.id) + by
+            if 0 <= place < len(siblings):
+                session.turn_to(siblings[place])
+
+        self.attempt(swipe)
 
     def action_undo(self) -> None:
         """Take back the last step."""

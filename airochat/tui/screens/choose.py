@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from airochat.text import one_line
 from airochat.tui.screens.dialog import Dialog
+from airochat.tui.widgets.hints import Hints
 from airochat.tui.widgets.listing import Listing
 
 
@@ -46,7 +47,12 @@ class ChooseScreen(Dialog[str | None]):
             yield Static(one_line(self._heading, 300), classes="heading", markup=False)
             yield Input(placeholder=self._placeholder)
             yield Listing(id="choose-list")
-            yield Static("enter  choose    esc  back", classes="faint", markup=False)
+            yield Hints(
+                (
+                    ("enter", "choose"),
+                    ("esc", "back"),
+                )
+            )
 
     def on_mount(self) -> None:
         """Show everything."""

@@ -18,6 +18,8 @@ from airochat.store.atomic import write_file
 from airochat.text import clean, one_line
 from airochat.tui.screens.ask import AskScreen
 from airochat.tui.screens.dialog import Dialog
+from airochat.tui.widgets.hints import Hints
+from airochat.tui.widgets.problem import Problem
 
 if TYPE_CHECKING:
     from airochat.session import SessionManager
@@ -50,8 +52,8 @@ class ExportScreen(Dialog[Path | None]):
             options = [Option(Content(text), form) for form, text in _FORMS.items()]
             yield OptionList(*options, id="export-forms")
             yield Input(id="export-path", classes="line")
-            yield Static("", classes="problem", id="export-problem", markup=False)
-            yield Static("↑↓  form    enter  write    esc  back", classes="faint", markup=False)
+            yield Problem()
+            yield Hints((("↑↓", "form"), ("enter", "write"), ("esc", "back")))
 
     def on_mount(self) -> None:
         """Begin in the path, with a picture if the card has one."""
@@ -111,4 +113,4 @@ class ExportScreen(Dialog[Path | None]):
             self.dismiss(result)
 
     def _problem(self, text: str) -> None:
-        self.query_one("#export-problem", Static).update(Content(clean(text)))
+        self.query_one(Problem).say(text)

@@ -179,8 +179,7 @@ class GalleryScreen(GalleryActions):
 
     def _room(self) -> tuple[int, int]:
         """Return the columns and rows that a picture may take; none where there is no room or no colour."""
-        colours = not self.app.native_ansi_color and not self.app.current_theme.ansi
-        if not colours or self.has_class("-short"):
+        if self._app.plain_colors or self.has_class("-short"):
             return 0, 0
         return (24, 14) if self.size.width >= 100 and self.size.height >= 30 else (16, 10)
 

@@ -14,13 +14,14 @@ from airochat.prompt.macros import Macros, Scope
 from airochat.text import one_line
 from airochat.tui import card_texts
 from airochat.tui.screens.dialog import Dialog
+from airochat.tui.widgets.hints import Hint, Hints
 from airochat.tui.widgets.listing import Listing
 
 if TYPE_CHECKING:
     from airochat.characters import Card
 
 _LINES = 3
-_KEYS = "enter  begin    esc  back    in the chat, ← → show the others"
+_KEYS: tuple[Hint, ...] = (("enter", "begin"), ("esc", "back"), ("← →", "in the chat: the others"))
 
 
 def greetings(card: Card) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ class GreetingScreen(Dialog[int | None]):
         with Vertical(classes="panel"):
             yield Static(heading, classes="heading", markup=False)
             yield Listing(_LINES + 1, id="greeting-list")
-            yield Static(_KEYS, classes="faint", markup=False)
+            yield Hints(_KEYS)
 
     def on_mount(self) -> None:
         """Begin at the first."""

@@ -17,6 +17,9 @@ from airochat.errors import AirochatError
 from airochat.text import clean
 from airochat.tui import pasted, words
 from airochat.tui.screens.dialog import Dialog
+from airochat.tui.widgets.hints import Hint, Hints
+from airochat.tui.widgets.plain_area import PlainArea
+from airochat.tui.widgets.problem import Problem
 
 if TYPE_CHECKING:
     from airochat.session import SessionManager
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 _BATCH = 20
 """Files between two updates of the screen."""
-_KEYS = "enter  import    ctrl+j  another line    esc  back"
+_KEYS: tuple[Hint, ...] = (("enter", "import"), ("ctrl+j", "another line"), ("esc", "back"))
 
 
 @dataclass(slots=True)
@@ -82,11 +85,11 @@ class ImportScreen(Dialog[Arrived | None]):
         with Vertical(classes="panel"):
             yield Static("Import characters", classes="heading", markup=False)
             yield Static(explanation, classes="text", markup=False)
-            yield TextArea(clean("\n".join(map(str, self._paths))), soft_wrap=True, compact=True, highlight_cursor_line=False)
+            yield PlainArea("\n".join(map(str, self._paths)))
             yield Static("", classes="text", id="import-progress", markup=False)
             with VerticalScroll(id="import-problems", can_focus=False):
-                yield Static("", classes="problem", markup=False)
-            yield Static(_KEYS, classes="faint", markup=False)
+                yield Problem()
+            yield Hints(_KEYS)
 
     def on_mount(self) -> None:
         """Begin in the text; paths that were given are imported at once."""
@@ -152,7 +155,7 @@ class ImportScreen(Dialog[Arrived | None]):
         left = f"\nand {len(problems) - 50:,} more" if len(problems) > 50 else ""
         scroll = self.query_one("#import-problems")
         scroll.display = True
-        scroll.query_one(Static).update(Content(shown + left))
+        scroll.query_one(Problem).say(shown + left)
 
     def action_cancel(self) -> None:
         """Leave, with what was imported so far."""

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from airochat.errors import AirochatError
 from airochat.text import clean, one_line
 from airochat.tui import words
+from airochat.tui.card_form import TITLES
 from airochat.tui.counting import counter
 from airochat.tui.screens.dialog import Dialog
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from airochat.store.library import CardEntry
     from airochat.tui.app import AirochatApp
 
+_BAR = 1
+"""Cells that the scroll bar takes once there is one."""
+_NAME, _FIGURE = 14, 8
+"""Cells of the narrowest name and of a figure."""
 _SHOWN = 200
 """Findings that are shown."""
 
@@ -55,27 +60,41 @@ class LintScreen(Dialog[None]):
     def _take(self, result: CardReport | AirochatError) -> None:
         if self not in self.app.screen_stack:
             return
-        self.query_one("#lint-report", Static).update(_shown(result))
+        shown = self.query_one("#lint-report", Static)
+        shown.update(_shown(result, shown.content_size.width - _BAR))
 
 
-def _shown(result: CardReport | AirochatError) -> Content:
+def _shown(result: CardReport | AirochatError, width: int) -> Content:
     if isinstance(result, AirochatError):
         return Content.styled(clean(str(result)), "$rp-error")
-    return report(result)
+    return report(result, width)
 
 
-def report(found: CardReport) -> Content:
-    """Return a report as text: a table of tokens, then what was found."""
-    from airochat.characters.lint import CONTEXTS
+def _table(found: CardReport, width: int) -> list[Content]:
+    from airochat.characters.lint import CONTEXTS, FieldTokens
 
-    how = "estimated; a loaded model counts" if found.estimated else "as the loaded model counts"
-    sizes = "".join(f"{words.tokens(size):>7}" for size in CONTEXTS)
-    lines = [Content.styled(f"{'tokens, ' + how:<42}{'':>8}{sizes}", "$rp-faint")]
-    rows = [(field.field.replace("_", " "), field.tokens, field.shares) for field in found.fields]
-    for name, tokens, shares in (*rows, ("in all", found.total, found.shares)):
-        figures = "".join(f"{share:>7.0%}" for share in shares)
-        style = "bold $rp-ink" if name == "in all" else "$rp-soft"
-        lines.append(Content.assemble((f"{name:<42}{tokens:>8,}", style), (figures, "$rp-faint")))
+    # The shares of contexts are the first to go where there is little room.
+    sizes = CONTEXTS if width >= _NAME + _FIGURE * (1 + len(CONTEXTS)) else ()
+    room = min(40, width - _FIGURE * (1 + len(sizes)))
+    head = f"{'tokens':>{room + _FIGURE}}" + "".join(
+        f"{'of ' + words.tokens(size):>{_FIGURE}}" for size in sizes
+    )
+    lines = [Content.styled(head, "$rp-faint")]
+    for field in (*found.fields, FieldTokens("in all", found.total, found.shares)):
+        figures = "".join(f"{share:>{_FIGURE}.0%}" for share, _ in zip(field.shares, sizes, strict=False))
+        style = "bold $rp-ink" if field.field == "in all" else "$rp-soft"
+        name = one_line(TITLES.get(field.field, field.field.replace("_", " ")), room)
+        line = f"{name:<{room}}{field.tokens:>{_FIGURE},}"
+        lines.append(Content.assemble((line, style), (figures, "$rp-faint")))
+    return lines
+
+
+def report(found: CardReport, width: int) -> Content:
+    """Return a report as text of at most ``width`` cells: a table of tokens, then what was found."""
+    lines = _table(found, width)
+    lines += (
+        [Content.styled("Estimated; a loaded model counts them.", "$rp-faint")] if found.estimated else []
+    )
     lines.append(Content(""))
     lines += [Content.styled("Nothing is odd about it.", "$rp-soft")] if not found.findings else []
     for finding in found.findings[:_SHOWN]:

@@ -17,13 +17,15 @@ from airochat.errors import AirochatError, UsageError
 from airochat.text import clean, one_line
 from airochat.tui.screens.ask import AskScreen
 from airochat.tui.screens.dialog import Dialog
+from airochat.tui.widgets.hints import Hint, Hints
 from airochat.tui.widgets.listing import Listing
 from airochat.tui.widgets.plain_area import PlainArea
+from airochat.tui.widgets.problem import Problem
 
 if TYPE_CHECKING:
     from airochat.session import Session, SessionManager
 
-_KEYS = "a  add    e  edit    d  default    del  delete    esc  back"
+_KEYS: tuple[Hint, ...] = (("a", "add"), ("e", "edit"), ("d", "default"), ("del", "delete"), ("esc", "back"))
 _FIRST = "There is no persona yet. a adds one: a name, and what the characters should know about you."
 
 
@@ -53,8 +55,8 @@ class PersonasScreen(Dialog[None]):
             yield Listing(1, id="persona-list")
             with VerticalScroll(id="persona-about", can_focus=False):
                 yield Static("", classes="text", markup=False)
-            yield Static("", classes="problem", id="persona-problem", markup=False)
-            yield Static(f"enter  {self._purpose()}    {_KEYS}", classes="faint", markup=False)
+            yield Problem()
+            yield Hints((("enter", self._purpose()), *_KEYS))
 
     def _heading(self) -> str:
         if self._card_id:
@@ -170,13 +172,13 @@ class PersonasScreen(Dialog[None]):
         self.app.push_screen(AskScreen(f"Delete {one_line(persona.name, 60)}?", answers), delete)
 
     def _attempt(self, action: Callable[[], object]) -> bool:
-        problem = self.query_one("#persona-problem", Static)
+        problem = self.query_one(Problem)
         try:
             action()
         except AirochatError as error:
-            problem.update(Content(clean(str(error))))
+            problem.say(error)
             return False
-        problem.update("")
+        problem.say()
         return True
 
 
@@ -199,8 +201,8 @@ class PersonaScreen(Dialog["Persona | None"]):
             yield PlainArea(old.description)
             explanation = "What characters know about you. {{user}} is your name, {{char}} theirs."
             yield Static(explanation, classes="faint", markup=False)
-            yield Static("", classes="problem", id="persona-refused", markup=False)
-            yield Static("ctrl+s  save    tab  name, text    esc  back", classes="faint", markup=False)
+            yield Problem()
+            yield Hints((("ctrl+s", "save"), ("tab", "name, text"), ("esc", "back")))
 
     def on_mount(self) -> None:
         """Begin with what is missing."""
@@ -226,7 +228,7 @@ class PersonaScreen(Dialog["Persona | None"]):
             if old.name and old.name != persona.name:
                 self._rename(old.name, persona.name)
         except AirochatError as error:
-            self.query_one("#persona-refused", Static).update(Content(clean(str(error))))
+            self.query_one(Problem).say(error)
             return
         self.dismiss(persona)
 

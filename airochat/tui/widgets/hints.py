@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
 
 Hint = tuple[str, str]
@@ -16,9 +17,9 @@ _GAP = 4
 class Hints(Widget):
     """Keys in as many lines as the widget has, as many as fit; the first are the most needed."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, hints: tuple[Hint, ...] = (), *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._hints: tuple[Hint, ...] = ()
+        self._hints = hints
 
     def show(self, hints: tuple[Hint, ...]) -> None:
         """Show other keys."""
@@ -26,15 +27,22 @@ class Hints(Widget):
             self._hints = hints
             self.refresh()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return in how many lines all keys fit."""
+        return len(self._lines(width, len(self._hints)))
+
     def render(self) -> Content:
         """Draw the lines."""
-        lines, size = [Content("")], self.content_size
+        return Content("\n").join(self._lines(self.content_size.width, self.content_size.height))
+
+    def _lines(self, width: int, height: int) -> list[Content]:
+        lines = [Content("")]
         for key, meaning in self._hints:
             gap = " " * (_GAP if lines[-1].cell_length else 0)
-            if lines[-1].cell_length + len(gap) + cell_len(key) + 2 + cell_len(meaning) > size.width:
-                if len(lines) >= size.height:
+            if lines[-1].cell_length + len(gap) + cell_len(key) + 2 + cell_len(meaning) > width:
+                if len(lines) >= height:
                     break
                 lines.append(Content(""))
                 gap = ""
             lines[-1] += Content.assemble(gap, (key, "$rp-soft"), "  ", (meaning, "$rp-faint"))
-        return Content("\n").join(lines)
+        return lines
