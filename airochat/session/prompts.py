@@ -102,8 +102,10 @@ class Prompts:
         ]
         texts += [(card, text) for card in cards for text in greetings(card)]
         found = []
+        before = self._macros((), Task(None), self._info, session.tree)
         for card, text in texts:
-            macros = self._macros((), Task(None), self._info, session.tree)
+            variables = Variables(before.variables.local, before.variables.everywhere)
+            macros = Macros(before.scope, variables, session.plugins.macros(), session.plugins.macro_failed)
             found.append((card, macros.expand(text, card=card), macros.variables))
         return found
 
