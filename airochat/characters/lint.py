@@ -11,18 +11,22 @@ from typing import Any
 
 from airochat.characters.book import parse_book, strip_decorators
 from airochat.characters.card import Card
+from airochat.characters.dropped import PINNED, REPLY, dropped
 from airochat.characters.read import CardFile
 from airochat.characters.warning import CardWarning
 
 CONTEXTS = (2048, 4096, 8192)
 """The context sizes, in tokens, that a card is held against."""
 EXAMPLES = "mes_example"
+NOTE = "depth_prompt"
+"""The character's note, which cards of SillyTavern have in their extensions and which stands amid the chat."""
 _SENT = (
     "description",
     "personality",
     "scenario",
     "system_prompt",
     "post_history_instructions",
+    NOTE,
     "first_mes",
     EXAMPLES,
 )
@@ -83,10 +87,13 @@ def lint(file: CardFile, count: Callable[[str], int] | None = None) -> CardRepor
     entries count as sent.
     """
     card = file.card
-    counted = [(name, (count or estimate)(text)) for name, text in _sent(card) if text.strip()]
+    counter = count or estimate
+    counted = [(name, counter(text)) for name, text in _sent(card) if text.strip()]
     fields = tuple(FieldTokens(name, tokens, _shares(tokens)) for name, tokens in counted)
     total = sum(field.tokens for field in fields)
-    findings = (*file.warnings, *_texts(card), *_sizes(fields), *_leaks(card), *_lore(card))
+    examples = [counter(text) for text in _BLOCK.split(card.mes_example) if text.strip()]
+    sizes = (*_sizes(fields), *_left_out(fields, examples))
+    findings = (*file.warnings, *_texts(card), *sizes, *_leaks(card), *_lore(card))
     return CardReport(fields, total, _shares(total), findings, count is None)
 
 
@@ -98,11 +105,16 @@ def estimate(text: str) -> int:
 
 def _sent(card: Card) -> Iterator[tuple[str, str]]:
     for name in _SENT:
-        yield name, getattr(card, name)
+        yield name, _note(card) if name == NOTE else getattr(card, name)
     if card.character_book:
         entries = parse_book(card.character_book, "")[0]["entries"]
         always = (entry for entry in entries if entry["constant"] and entry["enabled"])
         yield _LORE, "\n".join(strip_decorators(entry["content"]) for entry in always)
+
+
+def _note(card: Card) -> str:
+    note = card.extensions.get(NOTE)
+    return str(note.get("prompt") or "") if isinstance(note, Mapping) else ""
 
 
 def _shares(tokens: int) -> tuple[float, ...]:
@@ -144,6 +156,19 @@ def _sizes(fields: tuple[FieldTokens, ...]) -> Iterator[CardWarning]:
         yield CardWarning(
             "greeting-too-large", f"The greeting has {greeting:,} tokens, which replies will imitate."
         )
+
+
+def _left_out(fields: tuple[FieldTokens, ...], examples: list[int]) -> Iterator[CardWarning]:
+    """Yield what the prompt of a new chat leaves out in each of `CONTEXTS`."""
+    tokens = {field.field: field.tokens for field in fields}
+    for size in CONTEXTS:
+        context = f"a context of {size:,} with {REPLY} kept for the reply"
+        names = dropped(tokens, examples, size - REPLY)
+        if names is None:
+            pinned = " and ".join(field for field in PINNED if field in tokens)
+            yield CardWarning("card-does-not-fit", f"No prompt fits {context}: {pinned} cannot be left out.")
+        elif names:
+            yield CardWarning("fields-dropped", f"The prompt in {context} leaves out {', '.join(names)}.")
 
 
 def _leaks(card: Card) -> Iterator[CardWarning]:

@@ -12,7 +12,7 @@ from airochat import checks
 from airochat.characters.assets import embedded, picture, unpacked
 from airochat.characters.card import Card
 from airochat.characters.containers.charx import write_charx
-from airochat.characters.containers.limits import MAX_TEXT
+from airochat.characters.containers.limits import MAX_TEXT, check_size
 from airochat.characters.containers.png import replace_texts
 from airochat.characters.containers.sniff import describe, sniff
 from airochat.characters.forms import as_version, as_webui, backfill
@@ -41,7 +41,8 @@ def write_card(
     ``original`` is the file that the card came from: its pixels, its assets and all its other parts are kept.
     ``picture``, an image file's bytes, takes the place of its picture. A PNG of version 3 holds a copy of version 2
     for older programs too. ``version`` is 3 for CHARX, and does not matter for YAML. With ``now``, in seconds since
-    1970, version 3 says when it was written. Version 2 cannot have decorators in the lorebook; they are left out.
+    1970, version 3 says when it was written; the other versions and YAML get no dates. Version 2 cannot have
+    decorators in the lorebook; they are left out.
 
     `CardError`: the form or version is unknown, there is no picture for a PNG, or the card is too large to be read.
     """
@@ -51,8 +52,14 @@ def write_card(
         raise CardError(
             f"{form} has no card version {version}.", "Versions are 1, 2 and 3; CHARX has only version 3."
         )
-    if now is not None:
+    if now is not None and version == 3 and form != "yaml":
         card = _dated(card, now)
+    content = _written(card, form, original, picture, version)
+    check_size(len(content), f"The card {card.name} as {form}")
+    return content
+
+
+def _written(card: Card, form: str, original: CardFile | None, picture: bytes | None, version: int) -> bytes:
     if form == "png":
         return _png(card, original, picture, version)
     if form == "charx":

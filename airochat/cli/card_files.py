@@ -57,12 +57,17 @@ def field_change(setting: str) -> tuple[str, Any]:
     """Return the field and the value of ``FIELD=VALUE``: a text as it stands, anything else as TOML."""
     from airochat.characters import Card
     from airochat.characters.edit import EDITABLE
+    from airochat.characters.fields import FIELDS
 
     kinds = {field.name: str(field.type) for field in dataclasses.fields(Card) if field.name in EDITABLE}
     name, equals, value = setting.partition("=")
     name = name.strip()
     if not equals:
         raise UsageError(f"--set {setting} is not of the form FIELD=VALUE.", "For example: --set creator=Ana")
+    if name in FIELDS and name not in kinds:
+        raise UsageError(
+            f"A card's {name} is not to be changed by its user.", "The card formats leave it to programs."
+        )
     if name not in kinds:
         raise UsageError(f"A card has no field {name!r} to change.", did_you_mean(name, kinds))
     return name, value if kinds[name] == "str" else _toml(name, value)
@@ -79,7 +84,7 @@ def draft_changes(card: Card, name: str) -> dict[str, Any]:
     before = as_text(card).encode("utf-8")
     with os.fdopen(handle, "wb") as file:
         file.write(before)
-    click.edit(filename=path)
+    _edit(path, before, name)
     changes: dict[str, Any] = {}
     try:
         if Path(path).read_bytes() != before:
@@ -89,6 +94,22 @@ def draft_changes(card: Card, name: str) -> dict[str, Any]:
         raise CardError(error.message, hint) from None
     os.unlink(path)
     return changes
+
+
+def _edit(path: str, before: bytes, name: str) -> None:
+    """Open the user's editor on a draft; if it fails, an untouched draft is removed."""
+    try:
+        click.edit(filename=path)
+    except click.ClickException as error:
+        editor = error.message.partition(": Editing failed")[0]
+        kept = path if Path(path).read_bytes() != before else "FILE"
+        if kept != path:
+            os.unlink(path)
+        hint = (
+            "Set $VISUAL or $EDITOR to another one, or do without: "
+            f"`airochat cards edit {name} --from {kept}` or `--set FIELD=VALUE`."
+        )
+        raise CardError(f"The editor {editor} failed; the card was not changed.", hint) from None
 
 
 def text_changes(path: str, card: Card) -> dict[str, Any]:
@@ -105,6 +126,6 @@ def _toml(name: str, value: str) -> Any:
 
     try:
         return tomli.loads(f"value = {value}")["value"]
-    except tomli.TOMLDecodeError:
+    except (ValueError, RecursionError):
         hint = """Write a list as '["one", "two"]', a number as 0.5."""
         raise UsageError(f"--set {name}={value} is neither a list nor a number.", hint) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airochat.cli.common import print_table
+from airochat.language import user_language
 from airochat.text import clean, one_line
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ _FIELDS = (
     ("post_history_instructions", "After the history"),
 )
 """The fields that are printed in full, and their headings."""
+"""The variables that set the language of messages (POSIX), the strongest first.
+
+They come before what Python found, which is English for the C locale that a language without its locale installed has.
+"""
 
 
 def entry_facts(entry: CardEntry) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def card_text(file: CardFile, entry: CardEntry | None) -> str:
     """Return a card as a page for the terminal: what its creator notes first, then the fields that it has."""
     card = file.card
     parts = [_head(file, entry)]
-    if notes := card.notes().strip():
+    if notes := card.notes(user_language()).strip():
         parts.append(f"From the creator\n{_indented(notes)}")
     parts += [f"{title}\n{_indented(text)}" for title, text in _sections(card)]
     return "\n\n".join(parts)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from airochat.language import user_language
 from airochat.text import clean, one_line
 from airochat.tui import words
 
@@ -63,7 +64,7 @@ def page(entry: CardEntry, file: CardFile | None) -> Content:
     if file is None:
         return _section("From its creator", entry.notes) if entry.notes.strip() else Content("")
     card = file.card
-    notes = card.notes().strip()
+    notes = card.notes(user_language()).strip()
     parts += [_section("From its creator", notes)] if notes else []
     parts += [_warnings(file)] if file.warnings else []
     parts += [_section("Greeting", card.first_mes)] if card.first_mes.strip() else []

@@ -112,7 +112,7 @@ def _archive(name: str, content: bytes, method: int) -> bytes:
         (files.charx_many(limits.MAX_MEMBERS), "more than 10,000 files"),
         (files.JPEG, "is a JPEG picture, not a CHARX"),
         (b"", "is empty, not a CHARX"),
-        (_archive("card.json", bytes(limits.MAX_TEXT + 1), zipfile.ZIP_DEFLATED), "at most 32,000,000"),
+        (_archive("card.json", bytes(limits.MAX_TEXT + 1), zipfile.ZIP_DEFLATED), "at most 48,000,000"),
         (_archive("card.json", bytes(5_000_000), zipfile.ZIP_DEFLATED), "would unpack to 5,000,000 bytes"),
         (_archive("card.json", b"{}", zipfile.ZIP_LZMA), "packed in a way"),
     ],

@@ -118,7 +118,7 @@ def test_nonsense_after_good_chunks_ends_the_walk() -> None:
 def test_a_bomb_is_refused_within_its_limit(kind: files.Kind) -> None:
     bomb = files.inflating_bomb(limits.MAX_TEXT * 4, kind=kind)
     tracemalloc.start()
-    with pytest.raises(CardError, match=r"unpacks to more than 32,000,000 bytes"):
+    with pytest.raises(CardError, match=r"unpacks to more than 48,000,000 bytes"):
         read_texts(bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -65,6 +65,9 @@ def test_rubbish_around_json_is_left_out(name: str, expected: list[str]) -> None
         ('{"a": "Zoë'.encode() + b'\xff"}', {"a": "Zoë�"}, ["not-utf8"]),
         (b'{"a": 1} {"b": 2}', {"a": 1}, ["trailing-data"]),
         (b' \r\n"x"\n', "x", []),
+        (b"[-" + b"9" * 640 + b"]", [1 - 10**640], []),
+        (b"[1, -" + b"9" * 641 + b"]", [1, "-" + "9" * 641], ["long-number"]),
+        (b'{"a\n": ' + b"7" * 10_000 + b"}", {"a\n": "7" * 10_000}, ["control-characters", "long-number"]),
     ],
 )
 def test_odd_values(content: bytes, value: Any, expected: list[str]) -> None:
@@ -84,8 +87,7 @@ def test_odd_values(content: bytes, value: Any, expected: list[str]) -> None:
         (files.nested_json(3_000_000), "more than 500,000 values"),
         (b"[" + b"{}," * limits.MAX_VALUES + b"1]", "more than 500,000 values"),
         (b'["",' + b'"",' * limits.MAX_VALUES * 2 + b'""]', "more than 500,000 values"),
-        (b'{"n": ' + b"9" * 10_000 + b"}", "number of thousands of digits"),
-        (b" " * (limits.MAX_TEXT + 1), "at most 32,000,000"),
+        (b" " * (limits.MAX_TEXT + 1), "at most 48,000,000"),
     ],
 )
 def test_what_cannot_be_read_says_why(content: bytes, says: str) -> None:
@@ -118,6 +120,17 @@ def test_memory_stays_within_a_few_times_the_text(unit: bytes) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 * limits.MAX_TEXT
+
+
+def test_the_widest_text_that_is_read_stays_within_the_memory_promised() -> None:
+    end = '😀\\ud83d"]'.encode()
+    content = b'["' + b"a" * (limits.MAX_TEXT - len(end) - 2) + end
+    tracemalloc.start()
+    _, warnings = parse_json(content, "x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [warning.code for warning in warnings] == ["lone-surrogate"]
+    assert peak < 12.5 * limits.MAX_TEXT
 
 
 @given(st.binary(max_size=300))

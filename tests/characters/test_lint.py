@@ -5,8 +5,13 @@ from typing import Any
 import pytest
 
 from airochat.characters import Card, CardFile, edited, parse_card, parse_card_file
+from airochat.characters.dropped import REPLY
 from airochat.characters.lint import CONTEXTS, CardReport, estimate, lint
+from airochat.conversation import Message
+from airochat.errors import PromptError
+from airochat.prompt import assemble
 from tests.characters import files
+from tests.prompt.stages import staged
 
 
 def report(card: Card) -> CardReport:
@@ -64,6 +69,99 @@ def test_tokens_of_the_fields_that_are_sent() -> None:
     assert found.fields[0].shares == (3 / 2048, 3 / 4096, 3 / 8192)
     assert not found.estimated
     assert [finding.code for finding in found.findings] == ["entry-disabled"]
+
+
+def test_the_characters_note_counts_as_sent() -> None:
+    card = Card(name="Maya", description="D", first_mes="F", extensions={"depth_prompt": {"prompt": "a b c"}})
+    found = report(card)
+    assert [(field.field, field.tokens) for field in found.fields] == [
+        ("description", 1),
+        ("depth_prompt", 3),
+        ("first_mes", 1),
+    ]
+    for note in ("a b c", {"prompt": None}, {}, ["a"]):
+        assert report(Card(name="Maya", extensions={"depth_prompt": note})).total == 0
+
+
+def words(count: int) -> str:
+    """Return a text that takes as many tokens by the estimate of lint and of the prompt."""
+    return "abc " * count
+
+
+DROPPED: list[tuple[dict[str, Any], list[list[str] | None]]] = [
+    ({"personality": words(900), "mes_example": words(300)}, [[], [], []]),
+    ({"description": words(900), "mes_example": words(900)}, [["mes_example"], [], []]),
+    (
+        {"description": words(900), "mes_example": "<START>\n".join(["", *map(words, (100, 500, 500))])},
+        [["mes_example (2 of 3 examples)"], [], []],
+    ),
+    (
+        {"description": words(900), "mes_example": words(500), "first_mes": words(300)},
+        [["mes_example"], [], []],
+    ),
+    ({"description": words(900), "first_mes": words(900)}, [["first_mes"], [], []]),
+    (
+        {
+            "description": words(1000),
+            "personality": words(300),
+            "scenario": words(1700),
+            "mes_example": words(500),
+            "extensions": {"depth_prompt": {"prompt": words(400)}},
+            "post_history_instructions": words(400),
+        },
+        [
+            ["mes_example", "post_history_instructions", "depth_prompt", "scenario"],
+            ["mes_example", "post_history_instructions"],
+            [],
+        ],
+    ),
+    ({"description": words(4000), "personality": words(100), "first_mes": words(10)}, [None, None, []]),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), DROPPED)
+def test_what_the_prompt_leaves_out_is_named(
+    fields: dict[str, Any], expected: list[list[str] | None]
+) -> None:
+    card = Card(**{"name": "Maya", "description": words(20), "first_mes": words(10), **fields})
+    found = [
+        one
+        for one in lint(CardFile(card, "json", b"")).findings
+        if one.code in ("fields-dropped", "card-does-not-fit")
+    ]
+    wanted = []
+    for size, names in zip(CONTEXTS, expected, strict=True):
+        context = f"a context of {size:,} with 512 kept for the reply"
+        if names is None:
+            wanted.append(f"No prompt fits {context}: description cannot be left out.")
+        elif names:
+            wanted.append(f"The prompt in {context} leaves out {', '.join(names)}.")
+    assert [one.message for one in found] == wanted
+
+
+@pytest.mark.parametrize("template", ["chatml", "airoboros-l2-70b-2.2.1"])
+@pytest.mark.parametrize(("fields", "expected"), DROPPED)
+def test_the_prompt_leaves_out_what_is_named(
+    fields: dict[str, Any], expected: list[list[str] | None], template: str
+) -> None:
+    card = Card(**{"name": "Maya", "description": words(20), "first_mes": words(10), **fields})
+    scene = staged(template, [card], persona=None)
+    history = [
+        Message("greeting", None, "assistant", "Maya", card.first_mes),
+        Message("hi", None, "user", "Rook", "Hi"),
+    ]
+    for size, names in zip(CONTEXTS, expected, strict=True):
+        if names is None:
+            with pytest.raises(PromptError):
+                assemble(scene.blocks, history, scene.template, tokenizer=None, n_ctx=size, reserve=REPLY)
+            continue
+        plan = assemble(scene.blocks, history, scene.template, tokenizer=None, n_ctx=size, reserve=REPLY)
+        gone = {row.source for row in plan.report if not row.included}
+        fields_gone = {
+            source.removeprefix("card.").partition("#")[0] for source in gone - {"message:greeting"}
+        }
+        early = {"first_mes"} if "message:greeting" in gone else set()
+        assert fields_gone | early == {name.partition(" ")[0] for name in names}
 
 
 def test_tokens_are_estimated_without_a_model() -> None:

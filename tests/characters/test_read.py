@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ SALVAGED = {
     "cut-in-zlib.png": ["cut-text", "cut-off"],
     "encrypted-asset.charx": ["encrypted"],
     "first-unreadable.png": ["unreadable-chunk"],
+    "huge-number.json": ["long-number"],
     "junk.png": ["base64-junk"],
     "latin1.json": ["not-utf8"],
     "length-beyond.png": ["cut-off"],
@@ -73,7 +75,6 @@ REFUSED = {
     "cut.json": "cut off",
     "list.json": "holds no fields",
     "deep.json": "nested",
-    "huge-number.json": "thousands of digits",
     "zlib-bomb.png": "unpacks to more than",
     "itxt-bomb.png": "unpacks to more than",
     "no-card.charx": "without a card.json",
@@ -198,6 +199,14 @@ def test_a_card_of_fifty_megabytes(tmp_path: Path) -> None:
     large = files.png([], [files.chunk(b"IDAT", bytes(23_000_000))])[:-12] + content[33:]
     assert len(large) > 49_000_000
     assert parse_card_file(large, "large.png").card.name == "Maya"
+    with_text = files.png_card({**files.V3, "data": {**files.V3["data"], "x": "y" * 37_500_000}}, "ccv3")
+    assert len(with_text) > 50_000_000
+    tracemalloc.start()
+    read = parse_card_file(with_text, "text.png")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (read.card.name, read.warnings) == ("Maya", ())
+    assert peak < 320_000_000
     with pytest.raises(CardError, match="bytes of JSON"):
         parse_card_file(json.dumps({**files.V1, "x": "y" * 50_000_000}).encode(), "large.json")
     path = tmp_path / "huge.png"

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from airochat.characters import Card, CardFile, parse_card, parse_card_file, write_card
 from airochat.characters.assets import asset_bytes, picture
 from airochat.characters.containers.charx import read_charx
+from airochat.characters.containers.limits import MAX_TEXT
 from airochat.characters.containers.png import image_data_hash, read_texts
 from airochat.errors import CardError
 from tests.characters import cards, files
@@ -198,6 +199,16 @@ def test_dates_are_set_by_the_clock_given() -> None:
     assert "creation_date" not in json.loads(write_card(Card(name="A"), "json"))["data"]
 
 
+@pytest.mark.parametrize(("form", "version"), [("json", 1), ("json", 2), ("png", 2), ("yaml", 3)])
+def test_only_version_3_is_dated(form: str, version: int) -> None:
+    image = files.png() if form == "png" else None
+    now = write_card(Card(name="A"), form, picture=image, version=version, now=1000)
+    assert now == write_card(Card(name="A"), form, picture=image, version=version)
+    known = Card(name="A", creation_date=5, modification_date=6)
+    written = write_card(known, form, picture=image, version=version, now=1000)
+    assert parse_card_file(written, "a.card").card == known
+
+
 def test_pictures_travel_between_png_and_charx() -> None:
     image = files.png()
     png = parse_card_file(files.png_card(files.V3, "ccv3"), "maya.png")
@@ -260,7 +271,9 @@ def test_what_cannot_be_written_says_the_way_out() -> None:
     with pytest.raises(CardError, match="no picture of a known kind"):
         write_card(card, "charx", picture=b"hello")
     with pytest.raises(CardError, match="bytes of text"):
-        write_card(dataclasses.replace(card, description="x" * 33_000_000), "json")
+        write_card(dataclasses.replace(card, description="x" * MAX_TEXT), "json")
+    with pytest.raises(CardError, match="The card Maya as png is too large for a card"):
+        write_card(dataclasses.replace(card, description="x" * 30_000_000), "png", picture=files.png())
 
 
 def test_halves_of_surrogate_pairs_survive_as_escapes() -> None:

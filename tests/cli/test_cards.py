@@ -100,6 +100,28 @@ def test_show_begins_with_what_the_creator_notes(cli: Cli, library: Path) -> Non
         assert text in shown
 
 
+@pytest.mark.parametrize(
+    ("environment", "notes"),
+    [
+        ({"LANG": "de_AT.UTF-8"}, "Mag Regen."),
+        ({"LANG": "en_GB.UTF-8"}, "Likes rain."),
+        ({"LANG": "fr_FR.UTF-8"}, "Likes rain."),
+        ({"LANG": "de", "LC_ALL": "C.UTF-8"}, "Likes rain."),
+        ({"LANG": "C", "LC_MESSAGES": "DE@euro"}, "Mag Regen."),
+        ({"LANG": "deu_DE"}, "Likes rain."),
+    ],
+)
+def test_the_creators_notes_are_in_the_language_of_the_system(
+    cli: Cli, library: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], notes: str
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert f"From the creator\n  {notes}\n" in cli("cards", "show", "maya").stdout
+    assert json.loads(cli("cards", "list", "--json").stdout)["cards"][0]["notes"] == "Likes rain."
+
+
 def test_show_reads_a_file_that_is_not_in_the_library(cli: Cli, maya: Path) -> None:
     assert cli("cards", "show", str(maya)).stdout.startswith("Maya (May)\n")
     facts = json.loads(cli("cards", "show", str(maya), "--json").stdout)
@@ -295,7 +317,10 @@ def test_set_changes_fields_beside_the_original(cli: Cli, library: Path, maya: P
         ("nmae=x", 2, "no field 'nmae'"),
         ("description", 2, "FIELD=VALUE"),
         ("tags=one, two", 2, "neither a list nor a number"),
-        ("source=x", 2, "no field 'source'"),
+        ("source=1", 2, "source is not to be changed by its user"),
+        ("creation_date=1", 2, "creation_date is not to be changed by its user"),
+        ("raw=1", 2, "no field 'raw'"),
+        (f"tags={'9' * 5000}", 2, "neither a list nor a number"),
         ("talkativeness=5", 1, "out of range"),
         ("name=", 1, "needs a name"),
     ],
@@ -319,6 +344,29 @@ def test_an_editor_changes_the_text_form(
     monkeypatch.setenv("EDITOR", "true")
     assert cli("cards", "edit", "maya").stdout == "maya.png: Nothing was changed.\n"
     assert list(tmp_path.glob("airochat-*")) == []
+
+
+def test_an_editor_that_fails_is_named_with_the_ways_around_it(
+    cli: Cli, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("VISUAL", raising=False)
+    for editor in ("false", "airochat-no-such-editor"):
+        monkeypatch.setenv("EDITOR", editor)
+        done = cli("cards", "edit", "maya")
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"airochat: The editor {editor} failed; the card was not changed.\n")
+        for way in ("$VISUAL or $EDITOR", "`airochat cards edit maya.png --from FILE`", "--set FIELD=VALUE"):
+            assert way in done.stderr
+        assert list(tmp_path.glob("airochat-*")) == []
+    script = tmp_path / "editor"
+    script.write_text("sed -i s/lighthouse/tower/ $1; exit 1", encoding="utf-8")
+    monkeypatch.setenv("EDITOR", f"sh {script}")
+    done = cli("cards", "edit", "maya")
+    (draft,) = tmp_path.glob("airochat-*")
+    assert done.exit_code == 1 and f"--from {draft}" in done.stderr
+    assert "tower" in draft.read_text(encoding="utf-8")
+    assert field(cli, "maya", "description") == "{{char}} keeps the lighthouse."
 
 
 def test_a_text_that_is_no_card_is_kept_and_can_be_taken_up(

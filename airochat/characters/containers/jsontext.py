@@ -20,13 +20,16 @@ _BOM = b"\xef\xbb\xbf"
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_MAX_DIGITS = 640
+"""Digits of a whole number that is read as one: what no setting of Python refuses, which is slow at thousands."""
 
 
 def parse_json(content: bytes, where: str) -> tuple[Any, list[CardWarning]]:
     """Parse JSON leniently; ``where`` names the file in messages.
 
-    NaN and infinities become null, halves of surrogate pairs U+FFFD. `CardError`: it is empty, larger than
-    `MAX_TEXT`, nested deeper than `MAX_DEPTH`, has more than `MAX_VALUES` values, or is no JSON at all.
+    NaN and infinities become null, whole numbers of more than 640 digits texts, halves of surrogate pairs U+FFFD.
+    `CardError`: it is empty, larger than `MAX_TEXT`, nested deeper than `MAX_DEPTH`, has more than `MAX_VALUES`
+    values, or is no JSON at all.
     """
     notes = Notes()
     _check_text(content, where)
@@ -100,16 +103,21 @@ def _decode(text: str, where: str, notes: Notes) -> Any:
         notes.add("nan", f"{where} has NaN or Infinity, which JSON does not know; they became null.")
         return None
 
+    def integer(digits: str) -> int | str:
+        count = len(digits.lstrip("-"))
+        if count <= _MAX_DIGITS:
+            return int(digits)
+        notes.add("long-number", f"{where} has a number of {count:,} digits; it became text.")
+        return digits
+
     try:
-        value, end = _scan(text, number, where, notes)
+        value, end = _scan(text, number, integer, where, notes)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text) or error.msg.startswith("Unterminated")
         raise CardError(
             f"{where} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}.",
             "It seems to be cut off; export or download it anew." if cut else "",
         ) from None
-    except (ValueError, RecursionError):
-        raise CardError(f"{where} is not valid JSON: it has a number of thousands of digits.") from None
     if end < len(text):
         notes.add(
             "trailing-data",
@@ -118,14 +126,22 @@ def _decode(text: str, where: str, notes: Notes) -> Any:
     return value
 
 
-def _scan(text: str, number: Callable[[str], Any], where: str, notes: Notes) -> tuple[Any, int]:
+def _scan(
+    text: str, number: Callable[[str], Any], integer: Callable[[str], Any], where: str, notes: Notes
+) -> tuple[Any, int]:
     try:
-        return json.JSONDecoder(parse_float=number, parse_constant=number).raw_decode(text)
+        return _decoder(number, integer).raw_decode(text)
     except json.JSONDecodeError as error:
         if "control character" not in error.msg:
             raise
     notes.add("control-characters", f"{where} has line breaks or control characters inside its texts.")
-    return json.JSONDecoder(parse_float=number, parse_constant=number, strict=False).raw_decode(text)
+    return _decoder(number, integer, strict=False).raw_decode(text)
+
+
+def _decoder(
+    number: Callable[[str], Any], integer: Callable[[str], Any], strict: bool = True
+) -> json.JSONDecoder:
+    return json.JSONDecoder(parse_float=number, parse_constant=number, parse_int=integer, strict=strict)
 
 
 def _mended(value: Any, found: Callable[[], None]) -> Any:
