@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice, pairwise
 
 from airochat.prompt.balance import balanced, fences
 
@@ -27,12 +28,12 @@ _NUMBER = re.compile(r"[0-9]+")
 def finish_reply(
     text: str, *, speakers: Sequence[str] = (), speaker: str = "", trim: bool = False, balance: bool = True
 ) -> str:
-    """Return a reply without its speaker's own label, ended where another of ``speakers`` begins to speak.
+    """Return a reply without its speaker's own labels, ended where another of ``speakers`` begins to speak.
 
     With ``trim`` it ends with its last finished sentence; with ``balance`` quotes, asterisks, parentheses and code
     blocks that are left open are closed. Doing it twice is doing it once, and a text with words keeps some.
     """
-    text = _without_label(text, speaker)
+    text = _without_labels(_without_label(text, speaker), speaker)
     text = _one_speaker(text, [name for name in speakers if name.strip() and name != speaker])
     if trim:
         # What is closed early on must count as finished now as it would the second time.
@@ -46,6 +47,25 @@ def _without_label(text: str, speaker: str) -> str:
     label = re.compile(rf"\s*(?:{re.escape(speaker)}[ \t]*[:：]\s*)+")
     found = label.match(text)
     return text[found.end() :] if found and _WORD.search(text, found.end()) else text
+
+
+def _without_labels(text: str, speaker: str) -> str:
+    """Drop the speaker's labels at the beginning of lines; what stands after them is the same speaker's."""
+    if not speaker.strip():
+        return text
+    label = re.compile(rf"^[ \t]*(?:{re.escape(speaker)}[ \t]*[:：][ \t]*)+\n?", re.MULTILINE)
+    if not _WORD.search(label.sub("", text)):
+        return text
+    code = [fence for fence in fences(text) if not fence.closing]
+    starts = (0, *(fence.end for fence in code))
+    ends = (*(fence.start for fence in code), len(text))
+    found = [one for start, end in zip(starts, ends, strict=True) for one in label.finditer(text, start, end)]
+    # Marks of code that began their line only by this would make code of what follows.
+    found = [one for one in found if one[0].endswith("\n") or not text.startswith(("```", "~~~"), one.end())]
+    if not found:
+        return text
+    stays = pairwise((0, *(edge for one in found for edge in one.span()), len(text)))
+    return "".join(text[start:end] for start, end in islice(stays, 0, None, 2)).rstrip()
 
 
 def _one_speaker(text: str, others: Sequence[str]) -> str:

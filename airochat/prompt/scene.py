@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airochat.prompt.macros import Macros
 
 NARRATOR = "Narrator"
-"""The name of whoever tells what happens without being one of the characters; never written in trained layouts."""
+"""The name of whoever tells what happens; never written in trained layouts, unless somebody in the chat bears it."""
 
 _NARRATION = "Describe what happens next as the narrator, without speaking for anyone."
 _NOBODY = "Assistant"
@@ -88,7 +88,7 @@ def stage(scene: Scene, template: Template, templates: Templates, macros: Macros
         for number, card in enumerate(scene.cards)
         for block in late_blocks(card, macros, not number, card == scene.speaker and scene.goal != "user")
     ]
-    if voices.reply == NARRATOR and scene.goal == "reply":
+    if voices.reply == NARRATOR and scene.speaker not in scene.cards and scene.goal == "reply":
         late.append(Block(SCENE, _NARRATION, 0, pinned=True, order=2))
     blocks = [block for block in (*head, *late) if block.text]
     return Staged(bound, blocks, _others(bound.voices, scene.user), voices.cast if bound.voices.own else ())
@@ -156,7 +156,7 @@ def _voices(scene: Scene, form: SceneForm | None, names: Sequence[str]) -> Voice
         labels=labels,
         reply=spoken_name(scene.speaker.called),
         user=spoken_name(scene.user),
-        narrators=frozenset() if form is None else frozenset({NARRATOR}),
+        narrators=frozenset() if form is None else frozenset({NARRATOR}) - {*names, spoken_name(scene.user)},
         cast=tuple(names),
         own=scene.label == "model",
         opening=form.opening if form else "",

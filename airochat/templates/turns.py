@@ -36,29 +36,44 @@ def split_system(turns: Sequence[ChatTurn]) -> tuple[tuple[Part, ...], tuple[Cha
 def merge_notes(
     system: tuple[Part, ...], turns: Iterable[ChatTurn], voices: Voices = NOBODY
 ) -> tuple[tuple[Part, ...], tuple[ChatTurn, ...]]:
-    """Move system turns amid a conversation into the user turns, for formats that know none there.
+    """Move system turns amid a conversation into user turns, for formats that know none there.
 
-    A note stands before the text of the next user turn and its label, or after that of the last one if none follows,
-    parted by a newline; without any user turn it ends the system text.
+    Each stands where it was, so that it changes nothing before it: before the text and label of a user turn that
+    follows, or else after the text of one before, parted by a newline; between replies, and after the last one, it is
+    a user turn of its own. Before all others it ends the system text.
     """
     merged: list[ChatTurn] = []
-    notes: list[Part] = []
+    notes: tuple[Part, ...] = ()
     for turn in turns:
         if turn.role == "system":
-            notes += [*turn.parts, Part("\n", TEMPLATE)]
+            notes = _lines(notes, turn.parts)
         elif turn.role == "user" and notes:
-            merged.append(dataclasses.replace(turn, parts=(*notes, *voices.labelled(turn)), name=""))
-            notes = []
+            merged.append(dataclasses.replace(turn, parts=_lines(notes, voices.labelled(turn)), name=""))
+            notes = ()
         else:
+            system, merged = _placed(system, merged, notes)
             merged.append(turn)
-    if not notes:
-        return system, tuple(merged)
-    trailing = (Part("\n", TEMPLATE), *notes[:-1])
-    last = max((index for index, turn in enumerate(merged) if turn.role == "user"), default=None)
-    if last is None:
-        return (*system, *(trailing if system else trailing[1:])), tuple(merged)
-    merged[last] = dataclasses.replace(merged[last], parts=(*merged[last].parts, *trailing))
+            notes = ()
+    system, merged = _placed(system, merged, notes)
     return system, tuple(merged)
+
+
+def _placed(
+    system: tuple[Part, ...], merged: list[ChatTurn], notes: tuple[Part, ...]
+) -> tuple[tuple[Part, ...], list[ChatTurn]]:
+    """Put notes after what is there already."""
+    if not notes:
+        return system, merged
+    if not merged:
+        return _lines(system, notes), merged
+    last = merged[-1]
+    if last.role != "user":
+        return system, [*merged, ChatTurn("user", notes)]
+    return system, [*merged[:-1], dataclasses.replace(last, parts=_lines(last.parts, notes))]
+
+
+def _lines(above: tuple[Part, ...], below: tuple[Part, ...]) -> tuple[Part, ...]:
+    return (*above, Part("\n", TEMPLATE), *below) if above else below
 
 
 def alternate(

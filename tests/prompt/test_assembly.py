@@ -122,7 +122,7 @@ def test_blocks_at_depth() -> None:
     assert said == "system:[9]|user:one|system:[2]|assistant:two|system:[1]|user:three|system:[0]|assistant:"
     # Merged into user turns; what would come before the first message becomes the system text.
     merged = plan(history, blocks).text
-    assert merged == "<s>[9]\nUSER: one\nASSISTANT: two\nUSER: [2]\n[1]\nthree\n[0]\nASSISTANT: "
+    assert merged == "<s>[9]\nUSER: one\n[2]\nASSISTANT: two\nUSER: [1]\nthree\n[0]\nASSISTANT: "
 
 
 def test_prefill_and_no_reply() -> None:

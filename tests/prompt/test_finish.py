@@ -33,7 +33,8 @@ class TestLabels:
             ("Hi.\nBob: Yo.", "Hi."),
             ("Hi.\n\n  Bob : Yo.\nMaya: x", "Hi."),
             ("Hi.\nDr. X (old): Yo.", "Hi."),
-            ("Hi.\nMaya: And more.", "Hi.\nMaya: And more."),
+            ("Hi.\nMaya: And more.", "Hi.\nAnd more."),
+            ("Hi.\nMaya: Bob: Yo.", "Hi."),
             ("Hi.\nBobby: Yo.", "Hi.\nBobby: Yo."),
             ("Bob: Yo.", "Bob: Yo."),
             ("\nBob: Yo.", "\nBob: Yo."),
@@ -45,6 +46,23 @@ class TestLabels:
     )
     def test_another_ends_the_reply(self, text: str, wanted: str) -> None:
         assert finish_reply(text, speaker="Maya", speakers=CAST) == wanted
+
+    @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("Hi.\n\n  Maya : More.\nMaya：And.", "Hi.\n\nMore.\nAnd."),
+            ("Hi.\nMaya: Maya: More.", "Hi.\nMore."),
+            ("Hi.\nMaya:\nMore.", "Hi.\nMore."),
+            ("Hi.\nMaya:", "Hi."),
+            ("Hi.\nMayan: no.\nBob: no.\nmaya: no.", "Hi.\nMayan: no.\nBob: no.\nmaya: no."),
+            ("Hi. Maya: no.", "Hi. Maya: no."),
+            ("```\nx\nMaya: 1\n```\nMaya: So.", "```\nx\nMaya: 1\n```\nSo."),
+            ("Hi.\nMaya: ```\nx", "Hi.\nMaya: ```\nx"),
+            ("...\nMaya:", "...\nMaya:"),
+        ],
+    )
+    def test_the_own_one_goes_at_every_line(self, text: str, wanted: str) -> None:
+        assert finish_reply(text, speaker="Maya", balance=False) == wanted
 
     def test_empty_names_are_no_speakers(self) -> None:
         assert finish_reply("a\n: b", speakers=("", " ")) == "a\n: b"
@@ -180,7 +198,8 @@ PIECES = st.lists(
         [
             '"', "“", "”", "„", "(", ")", "*", "**", "***", "[", "]", "`", "```", "```\n",
             "\n", "\n\n", " ", "  ", "a",
-            "word", "Hi", ".", "!", "...", "?", "。", "…", ":", ":(", "Maya:", "Bob:", "\nBob:", "5", "\\", ",", "—",
+            "word", "Hi", ".", "!", "...", "?", "。", "…", ":", ":(", "Maya:", "\nMaya:", "Bob:", "\nBob:", "5",
+            "\\", ",", "—",
             "\N{SMILING FACE WITH OPEN MOUTH}", "_", "Mr.", "1.", "\n* ",
             "\n*", "\n- ", "'", "你好", "「", "args", "\r\n", "\t",
         ]
@@ -224,7 +243,8 @@ def test_text_without_marks_stays(text: str) -> None:
     "text",
     ['("' * 50_000, "*a\n" * 50_000, '"a\n\n' * 30_000, "`a" * 100_000, "Mr. " * 100_000, "```\na\n" * 30_000,
      "[(" * 50_000,
-     "**a *b " * 30_000, "a\nBob" * 50_000, "*" * 300_000,
+     "**a *b " * 30_000, "a\nBob" * 50_000,
+     "a\nMaya:" * 50_000, "```\na\n```\nMaya: a\n" * 20_000, "a\nMaya:" + " " * 100_000 + "```", "*" * 300_000,
      "a. " * 100_000, " " * 300_000, "“a\n\n”" * 30_000, "!" * 300_000],
     ids=lambda text: repr(text[:8]),
 )  # fmt: skip

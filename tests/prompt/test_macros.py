@@ -85,10 +85,10 @@ CASES: list[tuple[str, str]] = [
     ("{{description}}", f"Aria keeps {USER}'s map."),
     ("{{charDescription}}", f"Aria keeps {USER}'s map."),
     ("{{personality}}", f"bold, says Aria keeps {USER}'s map."),
-    ("{{scenario}}", "A ship. {{scenario}}"),
+    ("{{scenario}}", "A ship. "),
     ("{{persona}}", f"{USER}, a smith."),
     ("{{mesExamples}}", "<START>\nAria: Hm."),
-    ("{{mesExamplesRaw}}", "<START>\n{{char}}: Hm."),
+    ("{{mesExamplesRaw}}", "<START>\nAria: Hm."),
     ("{{charPrompt}} {{charJailbreak}} {{charInstruction}}", "Be Aria. Stay Aria. Stay Aria."),
     ("{{charVersion}} {{char_version}}", "1.2 1.2"),
     ("{{charDepthPrompt}}", "Aria is tired."),
@@ -235,7 +235,11 @@ CASES: list[tuple[str, str]] = [
     ("x{{else}}y{{/if}}z", "x{{else}}y{{/if}}z"),
     ("{{reverse:{{if 1}}ab{{/if}}}}", "ba"),
     ('a{{banned "x"}}{{bias "y"}}b', "ab"),
-    ("{{pipe}}{{var::x}}", "{{pipe}}{{var::x}}"),
+    # what only plugins have
+    ("[{{pipe}}{{var::x}}{{outlet::x}}]{{var}}", "[]{{var}}"),
+    ("[{{summary}}{{wiBefore}}{{anchorBefore}}{{authorsNote}}{{firstIncludedMessageId}}]", "[]"),
+    ("[{{lastGenerationType}}{{exampleSeparator}}{{chatStart}}{{instructUserPrefix}}]", "[]"),
+    ("{{if summary}}a{{else}}b{{/if}}{{if !{{outlet::x}}}}c{{/if}}", "bc"),
 ]  # fmt: skip
 
 
@@ -271,6 +275,49 @@ def test_the_page_lists_further_names() -> None:
     assert [name for name in names if name not in page] == []
 
 
+ELSEWHERE = [
+    "firstIncludedMessageId",
+    "summary",
+    "exampleSeparator",
+    "chatStart",
+    "instructUserPrefix",
+    "instructInput",
+    "instructUserSuffix",
+    "instructAssistantPrefix",
+    "instructOutput",
+    "instructAssistantSuffix",
+    "instructSeparator",
+    "instructSystemPrefix",
+    "instructSystemSuffix",
+    "instructFirstAssistantPrefix",
+    "instructLastAssistantPrefix",
+    "instructFirstUserPrefix",
+    "instructLastUserPrefix",
+    "instructSystemInstructionPrefix",
+    "instructUserFiller",
+    "instructStop",
+    "wiBefore",
+    "wiAfter",
+    "loreBefore",
+    "loreAfter",
+    "anchorBefore",
+    "anchorAfter",
+    "pipe",
+    "var::x",
+    "outlet::x",
+    "lastGenerationType",
+    "authorsNote",
+    "charAuthorsNote",
+]
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_airochat_does_not_have_leaves_nothing_unless_a_plugin_has_it(name: str) -> None:
+    assert make().expand(f"[{{{{{name}}}}}]") == "[]"
+    mine = Macros(SCOPE, extra={name.partition("::")[0]: lambda call: "/".join(("mine", *call.arguments))})
+    assert mine.expand(f"{{{{{name}}}}}") == ("mine/x" if "::" in name else "mine")
+
+
 class TestOriginal:
     def test_it_stands_once(self) -> None:
         assert make().expand("{{original}}|{{original}}", original="Old {{char}}.") == "Old {{char}}.|"
@@ -294,7 +341,12 @@ class TestCards:
 
     def test_texts_that_hold_each_other_end(self) -> None:
         card = Card("C", description="d{{personality}}", personality="p{{description}}")
-        assert make().expand("{{description}}", card=card) == "dp{{description}}"
+        assert make().expand("{{description}}", card=card) == "dp"
+        assert make().expand(card.description, card=card) == "dp"
+        assert make().expand("{{description}}" * 3, card=Card("C", description="{{description}}")) == ""
+
+    def test_a_text_that_is_inserted_has_no_carriage_returns(self) -> None:
+        assert make().expand("{{description}}", card=Card("C", description="a\r\nb")) == "a\nb"
 
     def test_an_empty_chat(self) -> None:
         text = "[{{lastMessage}}{{lastMessageId}}{{lastCharMessage}}{{currentSwipeId}}] {{idle_duration}}"

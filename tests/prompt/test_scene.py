@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.prompt.stages import (
     MAYA,
     NARRATOR,
     ROOK,
+    TEMPLATES,
     THEO,
     find,
     prompt,
@@ -445,6 +447,80 @@ Maya: Come in.
 
 Theo:""",
 }
+
+
+STAY = Card("Theo", description="Theo bakes.", post_history_instructions="Stay {{char}}.")
+TWO = [said("Rook", "hi"), said("Maya", "Yes?"), said("Theo", "So?")]
+AFTER_REPLIES = {
+    V22: "Rook: hi\nMaya: Yes?\n\nTheo: So?\nStay Theo.\nTheo:",
+    V21: "USER: hi\nASSISTANT: Maya: Yes?\n\nTheo: So?\nUSER: Stay Theo.\nASSISTANT: Theo:",
+    V3: "Rook: hi [/INST] Maya: Yes?\n\nTheo: So? </s><s>[INST] Stay Theo. [/INST] Theo:",
+    V14: "USER: hi ASSISTANT: Maya: Yes?\n\nTheo: So?</s>USER: Stay Theo. ASSISTANT: Theo:",
+    "chatml": "<|im_start|>assistant\nTheo: So?<|im_end|>\n<|im_start|>system\nStay Theo.<|im_end|>\n"
+    "<|im_start|>assistant\nTheo:",
+    "gemma": "Maya: Yes?\n\nTheo: So?<end_of_turn>\n<start_of_turn>user\nStay Theo.<end_of_turn>\n"
+    "<start_of_turn>model\nTheo:",
+}
+
+
+@pytest.mark.parametrize("name", AFTER_REPLIES)
+def test_what_a_card_wants_last_stands_last_after_replies_in_a_row(name: str) -> None:
+    text = prompt(name, [BARE, STAY], TWO, speaker=STAY, persona=None).text
+    assert text.endswith(AFTER_REPLIES[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        (V21, "USER: hi\nASSISTANT: One.\nASSISTANT: Two.\nUSER: Stay Theo.\nASSISTANT: "),
+        (V14, "USER: hi ASSISTANT: One.</s>ASSISTANT: Two.</s>USER: Stay Theo. ASSISTANT: "),
+        (V3, "Rook: hi [/INST] Theo: One.\n\nTheo: Two. </s><s>[INST] Stay Theo. [/INST] Theo:"),
+        ("mistral", "[INST] hi [/INST] One.\n\nTwo.</s>[INST] Stay Theo. [/INST]"),
+    ],
+)
+def test_the_same_after_two_replies_of_one(name: str, ending: str) -> None:
+    history = [said("Rook", "hi"), said("Theo", "One."), said("Theo", "Two.", 1)]
+    card = dataclasses.replace(STAY, description="")
+    assert prompt(name, [card], history, persona=None).text.endswith(ending)
+
+
+def test_what_is_continued_comes_after_what_the_card_wants_last() -> None:
+    text = prompt(V21, [BARE, STAY], TWO, speaker=STAY, persona=None, goal="continue").text
+    assert text.endswith("USER: hi\nASSISTANT: Maya: Yes?\nUSER: Stay Theo.\nASSISTANT: Theo: So?")
+
+
+def test_what_was_narrated_stays_where_it_was() -> None:
+    history = [*TWO, said("", "Rain."), said("Maya", "Oh.", 1)]
+    wanted = "ASSISTANT: Maya: Yes?\n\nTheo: So?\nUSER: Rain.\nASSISTANT: Maya: Oh.\n"
+    for more in ([], [said("Rook", "Well.", 2)]):
+        assert wanted in prompt(V21, [BARE, THEO], [*history, *more], persona=None).text
+
+
+TELLER = Card("Narrator", description="{{char}} tells.")
+TOLD = [said("Rook", "hi"), said("Narrator", "Rain."), said("Rook", "oh", 1)]
+
+
+def test_a_card_called_narrator_is_a_character() -> None:
+    text = prompt(V22, [TELLER, BARE], TOLD, speaker=TELLER, persona=None).text
+    assert text.endswith("Rook: hi\nNarrator: Rain.\nRook: oh\nNarrator:")
+    plain = prompt("chatml", [TELLER, BARE], TOLD, speaker=TELLER, persona=None).text
+    assert plain.endswith("user\nRook: oh<|im_end|>\n<|im_start|>assistant\nNarrator:")
+    alone = prompt(V3, [TELLER], TOLD, persona=None).text
+    assert alone.endswith("Rook: hi [/INST] Narrator: Rain. </s><s>[INST] Rook: oh [/INST] Narrator:")
+
+
+def test_the_narrator_of_a_chat_with_such_a_card_still_narrates() -> None:
+    found = staged(V22, [TELLER, BARE], NARRATOR)
+    assert any(block.text.startswith("Describe what happens next") for block in found.blocks)
+    assert not any(block.text.startswith("Describe") for block in staged(V22, [TELLER, BARE], BARE).blocks)
+
+
+def test_a_user_called_narrator_has_a_label() -> None:
+    scene = Scene(cards=(BARE,), speaker=BARE, user="Narrator")
+    found = stage(scene, find(V22), TEMPLATES, Macros(Scope(user="Narrator", cards=(BARE,))))
+    history = [dataclasses.replace(said("Rook", "hi"), name="Narrator")]
+    text = assemble(found.blocks, history, found.template, tokenizer=None, n_ctx=0, reserve=0).text
+    assert text.endswith("\nNarrator: hi\nMaya:")
 
 
 @pytest.mark.parametrize(("name", "speaker"), GROUPS)

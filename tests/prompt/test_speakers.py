@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airochat.conversation import Message, Provenance
-from airochat.prompt import PromptPlan, Staged, assemble
+from airochat.prompt import Block, PromptPlan, Staged, assemble
 from airochat.templates import Template, awaits_label, own_template, scenes, voices
 from tests.models import write_model
 from tests.prompt.stages import BARE, INES, NARRATOR, ROOK, TEMPLATES, THEO, said, staged
@@ -149,6 +149,59 @@ def test_another_speaker_changes_the_end_alone(
     assert {ids[: len(ids) - size] for ids, size in zip(found, labels, strict=True)} == {
         found[0][: len(found[0]) - labels[0]]
     }
+
+
+order = st.lists(st.tuples(st.sampled_from(("Rook", "Maya", "Theo", "")), words), min_size=1, max_size=6)
+
+
+@given(order, st.sampled_from(NAMES), st.integers(1, 2), st.sampled_from(("prefill", "model")))
+@settings(max_examples=150)
+def test_a_note_at_the_end_changes_nothing_before_the_last_message(
+    tokenizer: Tokens, said_by: list[tuple[str, str]], name: str, size: int, label: str
+) -> None:
+    own = template(name, tokenizer)
+    # A strict template strips the white space off what is said.
+    spoken = enumerate([("Rook", ""), *said_by])
+    history = [said(who, f"a{text}b", number) for number, (who, text) in spoken]
+    found = staged(own, CAST[:size], label=label)
+    noted = dataclasses.replace(found, blocks=[*found.blocks, Block("plugin:note", "Be brief.", depth=0)])
+    without, added = plan(found, history, tokenizer), plan(noted, history, tokenizer)
+    last = f"message:{history[-1].id}"
+    # Where the last message is the user's, or told, the note may stand in its turn.
+    same = _ids_before(without, last)
+    assert same and _ids_before(added, last) == same
+    assert len(_ids_before(added, "plugin:note")) > len(same)
+
+
+def _ids_before(found: PromptPlan, source: str) -> tuple[int, ...]:
+    return (found.tokens or ())[: (found.sources or ()).index(source)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(("Maya", "Theo")), words), min_size=1, max_size=4),
+    st.sampled_from(NAMES),
+    st.booleans(),
+)
+@settings(max_examples=150)
+def test_a_note_after_replies_leaves_their_ids(
+    tokenizer: Tokens, said_by: list[tuple[str, str]], name: str, alone: bool
+) -> None:
+    own = template(name, tokenizer)
+    cast = CAST[:1] if alone else CAST
+    history = [said("Rook", "hi")]
+    for number, (who, text) in enumerate(said_by):
+        who = "Maya" if alone else who
+        answer = replied(staged(own, cast, SPEAKERS[who]), who, f" {text}", number, tokenizer)
+        if not answer.text:
+            return
+        history.append(answer)
+    found = staged(own, cast)
+    noted = dataclasses.replace(found, blocks=[*found.blocks, Block("plugin:note", "Be brief.", depth=0)])
+    without, added = plan(found, history, tokenizer), plan(noted, history, tokenizer)
+    last = f"message:{history[-1].id}"
+    end = len(without.sources or ()) - (without.sources or ())[::-1].index(last)
+    assert (added.tokens or ())[:end] == (without.tokens or ())[:end]
+    assert "plugin:note" in (added.sources or ())[end:]
 
 
 def _last_names(found: PromptPlan) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from airochat.characters import Card, Persona
 from airochat.errors import SettingsError, StoreError, UsageError
 from airochat.session import Session, SessionManager, Turn
 from airochat.session.commands import run_command
-from airochat.session.events import TextAdded
+from airochat.session.events import ModelReady, TextAdded
 from airochat.store import Store
 
 MAYA = Card(
@@ -344,8 +345,10 @@ def test_a_card_may_be_called_narrator(opened: Open) -> None:
 
 
 def test_macros_in_what_is_told_and_greeted(opened: Open) -> None:
-    manager = opened()
-    manager.wait_for_model(20)
+    manager, ready = opened(), threading.Event()
+    manager.subscribe(lambda event: ready.set() if isinstance(event, ModelReady) else None)
+    manager.start()
+    assert ready.wait(20)
     session = manager.new(card=Card("Ada", first_mes="I run on {{model}}.", system_prompt="Be brief."))
     assert session.history[0].text == "I run on scripted."
     assert session.narrate("{{char}} goes. {{system}}").text == "Ada goes. Be brief."

@@ -217,7 +217,7 @@ NOTES: list[tuple[str, list[tuple[Role, str]], str]] = [
     (
         "airoboros-1",
         [("user", "hi"), ("system", "N"), ("assistant", "A1"), ("user", "U2")],
-        f"<s>{P1} USER: hi ASSISTANT: A1</s>USER: N\nU2 ASSISTANT: ",
+        f"<s>{P1} USER: hi\nN ASSISTANT: A1</s>USER: U2 ASSISTANT: ",
     ),
     (
         "airoboros-2",
@@ -226,8 +226,13 @@ NOTES: list[tuple[str, list[tuple[Role, str]], str]] = [
     ),
     (
         "airoboros-2",
+        [("system", "S"), ("system", "N"), ("assistant", "A1"), ("user", "U2")],
+        "<s>S\nN\nASSISTANT: A1\nUSER: U2\nASSISTANT: ",
+    ),
+    (
+        "airoboros-2",
         [("assistant", "A1"), ("system", "N")],
-        "<s>A chat.\nN\nASSISTANT: A1\nASSISTANT: ",
+        "<s>A chat.\nASSISTANT: A1\nUSER: N\nASSISTANT: ",
     ),
     (
         "airoboros-3",

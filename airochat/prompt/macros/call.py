@@ -80,9 +80,9 @@ class Site:
         """Return what another macro at this place expands to, or ``None`` if there is none of its name."""
         return self._expansion.value(call)
 
-    def author_text(self, field: str, text: str) -> str | None:
-        """Expand a text that the card's author or the user wrote; ``None`` within the expansion of that field."""
-        return self._expansion.nested(field, text)
+    def author_text(self, text: str) -> str | None:
+        """Expand a text that the card's author or the user wrote; empty within itself."""
+        return self._expansion.nested(text)
 
     def original(self) -> str | None:
         """Return the text that an override replaces, empty when asked again, and ``None`` without one."""

@@ -8,9 +8,9 @@ from airochat.characters import Card
 from airochat.prompt.macros.call import Macro, Site
 
 
-def _field(name: str, read: Callable[[Card], str]) -> Callable[[Site], str | None]:
+def _field(read: Callable[[Card], str]) -> Callable[[Site], str | None]:
     def run(site: Site) -> str | None:
-        return site.author_text(name, read(site.card)) if site.card else None
+        return site.author_text(read(site.card)) if site.card else None
 
     return run
 
@@ -22,7 +22,7 @@ def _depth_prompt(card: Card) -> str:
 
 
 def _macro(names: tuple[str, ...], summary: str, read: Callable[[Card], str]) -> Macro:
-    return Macro(names=names, usage=f"{{{{{names[0]}}}}}", summary=summary, run=_field(names[0], read))
+    return Macro(names=names, usage=f"{{{{{names[0]}}}}}", summary=summary, run=_field(read))
 
 
 MACROS = (
@@ -33,15 +33,9 @@ MACROS = (
         names=("persona",),
         usage="{{persona}}",
         summary="the text about the user",
-        run=lambda site: site.author_text("persona", site.scope.persona),
+        run=lambda site: site.author_text(site.scope.persona),
     ),
-    _macro(("mesExamples",), "the card's example dialogue", lambda card: card.mes_example),
-    Macro(
-        names=("mesExamplesRaw",),
-        usage="{{mesExamplesRaw}}",
-        summary="the card's example dialogue, its macros not expanded",
-        run=lambda site: site.card.mes_example if site.card else None,
-    ),
+    _macro(("mesExamples", "mesExamplesRaw"), "the card's example dialogue", lambda card: card.mes_example),
     _macro(("charPrompt",), "the card's system prompt", lambda card: card.system_prompt),
     _macro(
         ("charInstruction", "charJailbreak"),

@@ -42,7 +42,11 @@ MACROS = (
         ("currentSwipeId",), "which alternative of the newest message is shown, counted from 1", _swipe(0)
     ),
     _macro(("lastSwipeId",), "how many alternatives it has", _swipe(1)),
-    _macro(("input",), "what stands in the composer", lambda site: site.scope.input),
+    _macro(
+        ("input",),
+        "what the user is sending right now; nothing at other times",
+        lambda site: site.scope.input,
+    ),
     _macro(
         ("system", "systemPrompt", "defaultSystemPrompt", "instructSystem", "instructSystemPrompt"),
         "the system text in use",

@@ -50,9 +50,16 @@ MACROS = (
         high=3,
     ),
     Macro(
-        names=("banned", "bias"),
+        names=("banned",),
         usage='{{banned "text"}}',
-        summary="nothing; airochat does not act on it",
+        summary="nothing; airochat does not ban the text",
+        run=lambda site: "",
+        high=1,
+    ),
+    Macro(
+        names=("bias",),
+        usage='{{bias "text"}}',
+        summary="nothing; airochat does not begin replies with the text",
         run=lambda site: "",
         high=1,
     ),

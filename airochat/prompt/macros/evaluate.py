@@ -105,7 +105,7 @@ class Expansion:
         self._budget = budget
         self._text = text
         self._original = original
-        self._within = within
+        self._within = within | {text}
 
     def run(self) -> str:
         """Return the whole text, expanded."""
@@ -138,12 +138,14 @@ class Expansion:
         parts = macro.split(call) if macro else None
         return macro.run(Site(self, call, parts)) if macro and parts is not None else None
 
-    def nested(self, field: str, text: str) -> str | None:
-        """Expand another text of the same author; ``None`` within itself."""
-        if field in self._within or not self.pay(len(text)):
+    def nested(self, text: str) -> str | None:
+        """Expand another text of the same author; empty within itself, and ``None`` if that is too much."""
+        text = text.replace("\r", "")
+        if text in self._within:
+            return ""
+        if not self.pay(len(text)):
             return None
-        inner = Expansion(self.macros, self._budget, text, self.card, None, self._within | {field})
-        return inner.run()
+        return Expansion(self.macros, self._budget, text, self.card, None, self._within).run()
 
     def take_original(self) -> str | None:
         """Return the original text once, then an empty one; ``None`` without one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from airochat.prompt.macros import card, chance, chat, control, layout, names, time, variables
+from airochat.prompt.macros import card, chance, chat, control, layout, names, plugins, time, variables
 from airochat.prompt.macros.call import Macro
 
 FAMILIES: dict[str, tuple[Macro, ...]] = {
@@ -16,6 +16,7 @@ FAMILIES: dict[str, tuple[Macro, ...]] = {
     "Time": time.MACROS,
     "Variables": variables.MACROS,
     "Control": control.MACROS,
+    "For plugins": plugins.MACROS,
 }
 """The macros by what they are about, in the order of the manual."""
 

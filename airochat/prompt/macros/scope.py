@@ -33,7 +33,7 @@ class Scope:
     now: Callable[[], datetime] = local_now
     """Tells the time, with a time zone."""
     input: str = ""
-    """What stands in the composer."""
+    """What the user is sending right now; empty at other times."""
     system: str = ""
     """The system text in use; inserted as it is."""
     max_prompt: int = 0
