@@ -45,8 +45,14 @@ class Roleplay:
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(f"{name} = {getattr(self, name)!r} must be true or false.")
         mark = self.action_mark
-        if not isinstance(mark, str) or len(mark) > 3 or any(sign.isalnum() or sign.isspace() for sign in mark):
-            raise SettingsError(f"action_mark = {mark!r} is no sign.", 'It is usually "*" or "~"; "" is none.')
+        if (
+            not isinstance(mark, str)
+            or len(mark) > 3
+            or any(sign.isalnum() or sign.isspace() for sign in mark)
+        ):
+            raise SettingsError(
+                f"action_mark = {mark!r} is no sign.", 'It is usually "*" or "~"; "" is none.'
+            )
 
     def replace(self, **changes: Any) -> Roleplay:
         """Return a copy with some fields changed; an unknown field is a `SettingsError`."""

@@ -10,6 +10,8 @@ import click
 
 from airochat.cli.common import json_option, load_settings, open_home, print_json, print_table
 from airochat.cli.lazy import report
+from airochat.cli.models_convert import convert
+from airochat.cli.models_fit import fit
 from airochat.errors import ModelError
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ _TITLES = ("", "NAME", "SIZE", "WEIGHTS", "QUANT", "CONTEXT", "TEMPLATE", "NOTE"
 @click.group()
 def models() -> None:
     """List models, and tell what a model file is."""
+
+
+models.add_command(convert)
+models.add_command(fit)
 
 
 @models.command("list")

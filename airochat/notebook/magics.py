@@ -125,7 +125,9 @@ def _line_options() -> argparse.ArgumentParser:
     )
     options.add_argument("--new", action="store_true", help="begin a new chat")
     options.add_argument(
-        "--card", action="append", help="begin a new chat with this character: a file, or a name from the library"
+        "--card",
+        action="append",
+        help="begin a new chat with this character: a file, or a name from the library",
     )
     options.add_argument("--persona", help="who you are in a new chat")
     options.add_argument("--system", help="the system prompt of the chat")

@@ -15,6 +15,15 @@ HEAD = 512
 LEGACY_MAGICS = {b"lmgg": "GGML", b"fmgg": "GGMF", b"tjgg": "GGJT"}
 """The first four bytes of llama.cpp's formats from before August 2023, in the order of the file."""
 
+_FLOATS = frozenset({"F32", "F16"})
+_Q5 = _FLOATS | {"Q5_0", "Q5_1"}
+KEPT_TYPES = {
+    1: _FLOATS,
+    2: _Q5,
+    3: _Q5 | {"Q4_0", "Q4_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"},
+}
+"""For each version of GGJT the tensor types that GGUF stores in the same way (llama.cpp's #1405 and #1508)."""
+
 _LEGACY_SIZES = {(32, 4096): "7B", (40, 5120): "13B", (60, 6656): "33B", (80, 8192): "65B or 70B"}
 _GET_GGUF = "Download the model's .gguf file instead."
 _AGAIN = "Download it again, from the file's own download link."
@@ -24,13 +33,12 @@ _KOBOLD = (
     "Look for a GGUF of the same model; KoboldCpp still loads this one, and airochat can talk to it as "
     "remote:http://127.0.0.1:5001."
 )
+_PARTS = (
+    "Put all parts ({name}.zip, {name}.z01 and so on) into one folder, and unpack them there with 7-Zip: "
+    "7z x {typed}"
+)
 _MAGICS: tuple[tuple[bytes, str, str], ...] = (
     (b"algg", "a LoRA adapter in the old GGLA format, not a model", "Look for a GGUF of the same adapter."),
-    (
-        b"PK\x07\x08",
-        "a part of a split zip archive",
-        "Put all parts into one folder and unpack them together.",
-    ),
     (b"PK\x03\x04", "a zip archive", _UNPACK),
     (b"PK\x05\x06", "an empty zip archive", _GET_GGUF),
     (b"\x1f\x8b", "compressed with gzip", _UNPACK),
@@ -50,10 +58,12 @@ def explain(path: Path, head: bytes, size: int) -> ModelError:
     """Return the error for a file whose first bytes ``head`` are not ``GGUF``."""
     what, hint = (
         _nothing(head, size)
-        or _legacy(head, size)
+        or _legacy(path, head, size)
+        or _split_zip(path, head)
         or _weights(path, head)
         or _magic(path, head)
         or _text(head)
+        or _last_part(path)
         or ("not a GGUF file: it begins with the bytes " + head[:4].hex(" "), _GET_GGUF)
     )
     return ModelError(f"{path} is {what}.", hint)
@@ -75,6 +85,15 @@ def legacy_label(head: bytes) -> str:
     return ", ".join(word for word in words if word)
 
 
+def is_convertible(head: bytes) -> bool:
+    """Tell by the first bytes whether a file is a GGJT whose weights a GGUF can hold unchanged."""
+    if LEGACY_MAGICS.get(head[:4]) != "GGJT" or len(head) < 36:
+        return False
+    version, file_type = struct.unpack_from("<I24xI", head, 4)
+    name = FILE_TYPES.get(file_type % 1000, "")
+    return any(name.startswith(kept) for kept in KEPT_TYPES.get(version, ()))
+
+
 def _nothing(head: bytes, size: int) -> tuple[str, str] | None:
     if size == 0:
         return "an empty file", _AGAIN
@@ -83,11 +102,41 @@ def _nothing(head: bytes, size: int) -> tuple[str, str] | None:
     return None
 
 
-def _legacy(head: bytes, size: int) -> tuple[str, str] | None:
+def _legacy(path: Path, head: bytes, size: int) -> tuple[str, str] | None:
     label = legacy_label(head)
     if not label:
         return None
-    return f"a legacy model file ({label}, {size_text(size)}), which llama.cpp no longer loads", _KOBOLD
+    what = f"a legacy model file ({label}, {size_text(size)}), which llama.cpp no longer loads"
+    old, new = _typed(str(path), "OLD"), _typed(path.name.removesuffix(".bin") + ".gguf", "NEW.gguf")
+    convert = f"Look for a GGUF of the same model, or turn it into one: airochat models convert {old} {new}"
+    return what, convert if is_convertible(head) else _KOBOLD
+
+
+def _split_zip(path: Path, head: bytes) -> tuple[str, str] | None:
+    suffix = path.suffix.lower()
+    beside = any(path.with_suffix(first).exists() for first in (".z01", ".Z01"))
+    if not (
+        re.fullmatch(r"\.z\d\d", suffix) or head.startswith(b"PK\x07\x08") or (suffix == ".zip" and beside)
+    ):
+        return None
+    return _part_of_zip(path)
+
+
+def _last_part(path: Path) -> tuple[str, str] | None:
+    """Explain a .zip that begins with no known bytes: the last part begins somewhere inside the packed data."""
+    return _part_of_zip(path) if path.suffix.lower() == ".zip" else None
+
+
+def _part_of_zip(path: Path) -> tuple[str, str]:
+    typed = _typed(f"{path.stem}.zip", "NAME.zip")
+    return "a part of a split zip archive", _PARTS.format(name=path.stem, typed=typed)
+
+
+def _typed(text: str, stand_in: str) -> str:
+    """Return a path as one types it in any shell; ``stand_in`` where shells differ in how to quote it."""
+    if re.fullmatch(r"[\w./:+=@,-]+", text):
+        return text
+    return f'"{text}"' if re.fullmatch(r"[\w ./:\\()+=@,~-]+", text) else stand_in
 
 
 def _weights(path: Path, head: bytes) -> tuple[str, str] | None:
@@ -101,8 +150,6 @@ def _weights(path: Path, head: bytes) -> tuple[str, str] | None:
 
 
 def _magic(path: Path, head: bytes) -> tuple[str, str] | None:
-    if re.fullmatch(r"\.z\d\d", path.suffix.lower()):
-        return "a part of a split zip archive", "Put all parts into one folder and unpack them together."
     if head[257:262] == b"ustar":
         return "a tar archive", _UNPACK
     return next(((what, hint) for magic, what, hint in _MAGICS if head.startswith(magic)), None)

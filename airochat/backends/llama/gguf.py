@@ -6,11 +6,12 @@ import dataclasses
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from airochat.backends.llama import header as _header
 from airochat.backends.llama.ggml import REMOVED_TYPES
-from airochat.backends.llama.header import Header, whole
+from airochat.backends.llama.header import Header, LayerShape, whole
 from airochat.errors import ModelError
 
 __all__ = ["Header", "check_model_file", "missing", "part_paths", "read_header"]
@@ -140,8 +141,16 @@ def _with_other_parts(path: Path, header: Header) -> Header:
             size=header.size + other.size,
             n_tensors=header.n_tensors + other.n_tensors,
             parameters=header.parameters + other.parameters,
+            layers=_joined(header.layers, other.layers),
+            embedding_size=header.embedding_size + other.embedding_size,
+            output_size=header.output_size + other.output_size,
         )
     return header
+
+
+def _joined(some: Mapping[int, LayerShape], others: Mapping[int, LayerShape]) -> dict[int, LayerShape]:
+    none = LayerShape()
+    return {number: some.get(number, none) + others.get(number, none) for number in {*some, *others}}
 
 
 def _inside(folder: Path) -> str:

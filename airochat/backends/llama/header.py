@@ -7,6 +7,7 @@ Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections import Counter
 from collections.abc import Mapping
@@ -31,6 +32,21 @@ _GUESSED = 1024
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _SCALAR = {kind: struct.Struct("<" + code) for kind, code in _SCALARS.items()}
+_LAYER = re.compile(r"blk\.(\d{1,4})\.(?:attn_([kv])\.weight$)?")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerShape:
+    """What the tensors of one layer take, and how wide its keys and values are; a width of 0 if it has none."""
+
+    size: int = 0
+    """Bytes."""
+    key_width: int = 0
+    value_width: int = 0
+
+    def __add__(self, other: LayerShape) -> LayerShape:
+        key, value = self.key_width + other.key_width, self.value_width + other.value_width
+        return LayerShape(self.size + other.size, key, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,12 @@ class Header:
     """Where the last tensor ends, in bytes; more than ``size`` if the file is cut off."""
     unknown_types: tuple[int, ...] = ()
     """Tensor types that the bundled llama.cpp cannot read."""
+    layers: Mapping[int, LayerShape] = field(default_factory=dict, repr=False)
+    """The layers in this file by number."""
+    embedding_size: int = 0
+    """Bytes of the table of token embeddings."""
+    output_size: int = 0
+    """Bytes of the output matrix; 0 if the model uses its embeddings for that."""
 
     @property
     def architecture(self) -> str:
@@ -158,11 +180,16 @@ class _Reader:
         self, version: int, count: int, metadata: Mapping[str, str], lengths: Mapping[str, int]
     ) -> Header:
         types: Counter[int] = Counter()
+        layers: dict[int, LayerShape] = {}
+        single = {"token_embd.weight": 0, "output.weight": 0}
         data_end = 0
         for _ in range(count):
-            kind, weights, end = self._tensor()
-            types[kind] += weights
+            name, shape, kind, end, size = self._tensor()
+            types[kind] += math.prod(shape)
             data_end = max(data_end, end)
+            if name in single:
+                single[name] = size
+            _add_to_layer(layers, name, shape, size)
         alignment = whole(metadata.get("general.alignment", "32"))
         if alignment == 0 or alignment & (alignment - 1) or alignment > 1 << 20:
             raise self._damaged(f"its alignment is {alignment}")
@@ -179,9 +206,13 @@ class _Reader:
             n_vocab=lengths.get("tokenizer.ggml.tokens", own_vocab),
             data_end=start + data_end if count else self._at,
             unknown_types=tuple(sorted(types.keys() - TENSOR_TYPES.keys())),
+            layers=layers,
+            embedding_size=single["token_embd.weight"],
+            output_size=single["output.weight"],
         )
 
-    def _tensor(self) -> tuple[int, int, int]:
+    def _tensor(self) -> tuple[str, tuple[int, ...], int, int, int]:
+        """Return a tensor's name, shape, type, where it ends in the data, and its bytes."""
         name = self._name()
         (n_dims,) = self._unpack("<I")
         if n_dims > 4:
@@ -192,7 +223,8 @@ class _Reader:
         if weights >= 1 << 63 or offset >= 1 << 63:
             raise self._damaged(f"the size of the tensor {name[:60]!r} cannot be")
         known = TENSOR_TYPES.get(kind)
-        return int(kind), weights, offset + -(-weights // known.block) * known.size if known else 0
+        size = -(-weights // known.block) * known.size if known else 0
+        return name, shape, int(kind), offset + size if known else 0, size
 
     def _skip_array(self) -> int:
         kind, count = self._unpack("<IQ")
@@ -270,6 +302,16 @@ class _Reader:
 
     def _damaged(self, why: str) -> ModelError:
         return ModelError(f"The header of {self._path} is damaged: {why}.", "Download the file again.")
+
+
+def _add_to_layer(layers: dict[int, LayerShape], name: str, shape: tuple[int, ...], size: int) -> None:
+    match = _LAYER.match(name)
+    if match is None:
+        return
+    width = shape[1] if len(shape) > 1 else 0
+    tensor = LayerShape(size, width if match[2] == "k" else 0, width if match[2] == "v" else 0)
+    number = int(match[1])
+    layers[number] = layers.get(number, LayerShape()) + tensor
 
 
 def _as_text(value: object) -> str:

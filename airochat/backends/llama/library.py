@@ -22,6 +22,7 @@ _MAX_ENTRIES = 100_000
 _MAX_MODELS = 5_000
 _SUFFIXES = (".gguf", ".bin")
 _LEGACY_NOTE = "llama.cpp no longer loads this format; look for a GGUF of the same model"
+_CONVERT_NOTE = "turn it into a GGUF with `airochat models convert`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,10 @@ def _plain(name: str) -> str:
 def _model(path: Path, size: int) -> Model | None:
     if path.suffix.lower() == ".bin":
         with path.open("rb") as file:
-            label = foreign.legacy_label(file.read(foreign.HEAD))
-        return Model(path.stem, path, size, legacy=label, note=_LEGACY_NOTE) if label else None
+            head = file.read(foreign.HEAD)
+        label = foreign.legacy_label(head)
+        note = _CONVERT_NOTE if foreign.is_convertible(head) else _LEGACY_NOTE
+        return Model(path.stem, path, size, legacy=label, note=note) if label else None
     parts = gguf.part_paths(path)
     if len(parts) == 1:
         return Model(path.stem, path, size)

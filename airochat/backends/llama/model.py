@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from llama_cpp import llama_cpp as _llama
 from airochat.backends.base import ModelInfo
 from airochat.backends.llama import devices
 from airochat.backends.llama.abort import StopFlag, callback_address
-from airochat.backends.llama.gguf import read_header
+from airochat.backends.llama.fit import context_size, plan_load
+from airochat.backends.llama.ggml import size_text
+from airochat.backends.llama.gguf import check_model_file, read_header
 from airochat.backends.llama.log import EngineLog
-from airochat.backends.llama.options import context_params, context_size, gpu_layers, model_params
+from airochat.backends.llama.machine import this_machine
+from airochat.backends.llama.options import context_params, gpu_layers, model_params
 from airochat.backends.llama.vocab import Vocab
 from airochat.backends.llama.wire import Cancelled
 from airochat.errors import ModelError
@@ -26,6 +30,8 @@ L: Any = _llama
 Progress = Callable[[float, str], bool]
 """Told a fraction from 0 to 1 and a stage; returns whether to go on."""
 _SAMPLES, _SAMPLE_BYTES = 16, 65_536
+_NO_MEMORY = re.compile(r"out of memory|bad_alloc|(failed|unable) to allocate", re.IGNORECASE)
+"""How llama.cpp and its backends word it in their log when memory is not given to them."""
 
 
 class Model:
@@ -37,11 +43,13 @@ class Model:
     def __init__(
         self, path: Path, options: EngineOptions, log: EngineLog, stop: StopFlag, progress: Progress
     ) -> None:
-        self._path, self._options, self._log, self._progress = path, options, log, progress
-        self._stop = stop
+        self._path, self._log, self._progress, self._stop = path, log, progress, stop
+        self._plan = plan_load(check_model_file(path), options, this_machine())
+        self._options = options = self._plan.options
         self.context: Any = None
         for adapter, _ in options.lora:
             read_header(Path(adapter))
+        self._check_memory()
         self._step(0.0, "reading the model")
         self._handle = self._load()
         try:
@@ -71,6 +79,16 @@ class Model:
             L.llama_model_free(self._handle)
         self.context = self._handle = None
 
+    def _check_memory(self) -> None:
+        """Refuse what would only end the process: memory that is not there is promised, and kills when it is used."""
+        if self._plan.hopeless:
+            verdict, total = self._plan.verdict, size_text(self._plan.machine.ram_total)
+            what = f"{self._path.name} with a context of {verdict.job.n_ctx:,} tokens"
+            message = (
+                f"{what} needs {size_text(verdict.needs.total)} of memory, and this machine has {total}."
+            )
+            raise ModelError(message, self._plan.hint())
+
     def _step(self, fraction: float, stage: str) -> None:
         if not self._progress(fraction, stage):
             raise Cancelled
@@ -92,10 +110,9 @@ class Model:
                 L.llama_model_free(handle)
             raise Cancelled
         if not handle:
-            raise self._error(
-                f"llama.cpp cannot load {self._path.name}",
-                "Take the file from another source, or a newer airochat.",
-            )
+            otherwise = "Take the file from another source, or a newer airochat."
+            hint = self._plan.hint() if self._ran_out() else otherwise
+            raise self._error(f"llama.cpp cannot load {self._path.name}", hint)
         return handle
 
     def _check_kind(self) -> None:
@@ -114,8 +131,9 @@ class Model:
         context = L.llama_init_from_model(self._handle, params)
         if not context:
             message = f"There is no room for a context of {n_ctx} tokens, or its options do not fit"
+            otherwise = 'Set a smaller n_ctx, fewer n_gpu_layers, or type_k and type_v back to "f16".'
             raise self._error(
-                message, 'Set a smaller n_ctx, fewer n_gpu_layers, or type_k and type_v back to "f16".'
+                message, self._plan.hint() if self._plan.short or self._ran_out() else otherwise
             )
         return context
 
@@ -138,6 +156,9 @@ class Model:
                 f"The LoRA adapter {path} does not fit this model", "Remove it from the setting lora."
             )
         return adapter
+
+    def _ran_out(self) -> bool:
+        return any(_NO_MEMORY.search(line) for line in self._log.errors)
 
     def _error(self, message: str, hint: str) -> ModelError:
         reason = one_line(self._log.errors[0], 200) if self._log.errors else ""

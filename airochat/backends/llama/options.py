@@ -12,8 +12,6 @@ from llama_cpp import llama_cpp as _llama
 from airochat.settings import EngineOptions
 
 L: Any = _llama
-MAX_AUTO_CONTEXT = 8192
-"""The context that ``auto`` takes at most: KV memory grows with it."""
 _ALL_LAYERS = 10_000
 _SPLIT = {"none": 0, "layer": 1, "row": 2}
 _FLASH = {"auto": -1, "off": 0, "on": 1}
@@ -23,7 +21,10 @@ _KV = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8
 
 
 def gpu_layers(options: EngineOptions) -> int:
-    """Return how many layers to offload; 0 if this build of llama.cpp cannot."""
+    """Return how many layers to offload; 0 if this build of llama.cpp cannot.
+
+    ``auto`` is all of them: where that is too much, `airochat.backends.llama.fit` has made it a number before.
+    """
     if not L.llama_supports_gpu_offload():
         return 0
     return options.n_gpu_layers if isinstance(options.n_gpu_layers, int) else _ALL_LAYERS
@@ -47,13 +48,6 @@ def _load_mode(options: EngineOptions) -> int:
     if options.use_mmap:
         return int(L.LLAMA_LOAD_MODE_MMAP_MLOCK if options.use_mlock else L.LLAMA_LOAD_MODE_MMAP)
     return int(L.LLAMA_LOAD_MODE_MLOCK if options.use_mlock else L.LLAMA_LOAD_MODE_NONE)
-
-
-def context_size(options: EngineOptions, n_ctx_train: int) -> int:
-    """Return the context to ask for; ``auto`` takes what the model was trained for, up to `MAX_AUTO_CONTEXT`."""
-    if isinstance(options.n_ctx, int):
-        return options.n_ctx
-    return min(n_ctx_train or MAX_AUTO_CONTEXT, MAX_AUTO_CONTEXT)
 
 
 def context_params(options: EngineOptions, n_ctx: int) -> Any:

@@ -8,9 +8,9 @@ import pytest
 from llama_cpp import llama_cpp as L
 
 from airochat.backends.llama import options
+from airochat.backends.llama.fit import context_size
 from airochat.backends.llama.options import (
     context_params,
-    context_size,
     gpu_layers,
     model_params,
     physical_cores,
