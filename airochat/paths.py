@@ -41,7 +41,7 @@ class Home:
         return self.root / "logs" / "airochat.log"
 
     def folder(self, name: str) -> Path:
-        """Return the folder ``cards``, ``plugins``, ``themes``, ``templates``, ``models``, ``cache`` or ``logs``."""
+        """Return a folder, such as ``cards``, ``templates``, ``presets``, ``models`` or ``cache``."""
         return self.root / name
 
     def ensure(self) -> None:

@@ -3,48 +3,136 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airochat import checks
+from airochat import checks, grammar
 from airochat.errors import SettingsError
 
 MAX_SEED = 2**32 - 2
 """The largest seed; llama.cpp reads 2**32 - 1 as "choose one at random"."""
+SAMPLERS = ("penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature")
+"""The samplers whose order can be set, in llama.cpp's own order and by its names."""
+FORBIDDEN = -100.0
+"""The ``logit_bias`` that rules a token out altogether."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0.0, 10.0),
+    "dynatemp_range": (0.0, 10.0),
+    "dynatemp_exponent": (0.0, 10.0),
     "top_k": (0, 1_000_000),
     "top_p": (0.0, 1.0),
     "min_p": (0.0, 1.0),
+    "typical_p": (0.0, 1.0),
+    "top_n_sigma": (-1.0, 100.0),
+    "xtc_probability": (0.0, 1.0),
+    "xtc_threshold": (0.0, 1.0),
     "repeat_penalty": (0.1, 10.0),
-    "repeat_last_n": (0, 1_000_000),
+    "repeat_last_n": (-1, 1_000_000),
     "frequency_penalty": (-10.0, 10.0),
     "presence_penalty": (-10.0, 10.0),
+    "dry_multiplier": (0.0, 100.0),
+    "dry_base": (1.0, 10.0),
+    "dry_allowed_length": (0, 1000),
+    "dry_penalty_last_n": (-1, 1_000_000),
+    "mirostat": (0, 2),
+    "mirostat_tau": (0.0, 100.0),
+    "mirostat_eta": (0.0, 1.0),
+    "adaptive_target": (-1.0, 1.0),
+    "adaptive_decay": (0.0, 0.99),
     "seed": (0, MAX_SEED),
     "max_tokens": (1, 10_000_000),
 }
-_WHOLE = frozenset({"top_k", "repeat_last_n", "seed", "max_tokens"})
+_WHOLE = frozenset(
+    {"top_k", "repeat_last_n", "dry_allowed_length", "dry_penalty_last_n", "mirostat", "seed", "max_tokens"}
+)
+_MAX_BREAKERS, _BREAKER_LENGTH = 64, 40
+"""What llama.cpp cuts a breaker to, in bytes; each one costs a look at the whole vocabulary."""
+_MAX_BIASES, _BIAS_LENGTH = 1000, 200
+
+OFF: Mapping[str, Any] = {
+    "temperature": 1.0,
+    "dynatemp_range": 0.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "top_n_sigma": -1.0,
+    "xtc_probability": 0.0,
+    "repeat_penalty": 1.0,
+    "frequency_penalty": 0.0,
+    "presence_penalty": 0.0,
+    "dry_multiplier": 0.0,
+    "mirostat": 0,
+    "adaptive_target": -1.0,
+    "logit_bias": (),
+    "grammar": "",
+    "json_schema": "",
+    "ignore_eos": False,
+    "stop": (),
+    "samplers": SAMPLERS,
+}
+"""The value of each field at which it changes nothing."""
+_BELONGS_TO: Mapping[str, tuple[str, ...]] = {
+    "dynatemp_exponent": ("dynatemp_range",),
+    "xtc_threshold": ("xtc_probability",),
+    "repeat_last_n": ("repeat_penalty", "frequency_penalty", "presence_penalty"),
+    "dry_base": ("dry_multiplier",),
+    "dry_allowed_length": ("dry_multiplier",),
+    "dry_penalty_last_n": ("dry_multiplier",),
+    "dry_sequence_breakers": ("dry_multiplier",),
+    "mirostat_tau": ("mirostat",),
+    "mirostat_eta": ("mirostat",),
+    "adaptive_decay": ("adaptive_target",),
+}
+"""Fields that matter only while one of others is on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """One set of sampling parameters, checked when made.
 
-    Names are llama.cpp's. ``temperature`` 0 always takes the likeliest token; ``top_k`` 0, ``top_p`` 1, ``min_p`` 0
-    and ``repeat_penalty`` 1 switch their sampler off. ``seed`` None draws a new one for every turn. ``max_tokens`` is
-    the length of a reply, and what is kept free for it in the context. ``stop`` are texts that end a reply.
-    ``ignore_eos`` keeps the model from ending it by itself.
+    Names and meanings are llama.cpp's, and `OFF` has the values that switch a sampler off. ``temperature`` 0 always
+    takes the likeliest token; ``dynatemp_range`` lets it vary by so much to both sides. ``mirostat`` 1 or 2 takes the
+    place of all samplers that leave tokens out. A ``repeat_last_n`` or ``dry_penalty_last_n`` of -1 looks at
+    everything. ``logit_bias`` pairs a token's id, or a text, with what is added to its logit; `FORBIDDEN` rules it
+    out. ``grammar`` is GBNF and ``json_schema`` JSON; either binds the whole reply. ``samplers`` are those of
+    `SAMPLERS` that are used, in their order.
+
+    ``seed`` None draws a new one for every turn. ``max_tokens`` is the length of a reply, and what is kept free for it
+    in the context. ``stop`` are texts that end a reply. ``ignore_eos`` keeps the model from ending it by itself.
     """
 
     temperature: float = 0.8
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
     top_k: int = 40
     top_p: float = 0.95
     min_p: float = 0.05
+    typical_p: float = 1.0
+    top_n_sigma: float = -1.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
     repeat_penalty: float = 1.0
     repeat_last_n: int = 64
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = -1
+    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    mirostat: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    adaptive_target: float = -1.0
+    adaptive_decay: float = 0.9
+    logit_bias: tuple[tuple[str | int, float], ...] = ()
+    grammar: str = ""
+    json_schema: str = ""
+    samplers: tuple[str, ...] = SAMPLERS
     seed: int | None = None
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
@@ -58,16 +146,136 @@ class Sampling:
             checks.number(name, value, low, high, whole=name in _WHOLE)
         if not isinstance(self.ignore_eos, bool):
             raise SettingsError(f"ignore_eos = {self.ignore_eos!r} must be true or false.")
-        if isinstance(self.stop, str) or not all(isinstance(text, str) and text for text in self.stop):
-            raise SettingsError(f"stop = {self.stop!r} is not a list of texts.")
+        _check_texts("stop", self.stop)
+        _check_breakers(self.dry_sequence_breakers)
+        _check_samplers(self.samplers)
+        _check_biases(self.logit_bias)
+        _check_form(self.grammar, self.json_schema)
+        if self.mirostat and self.adaptive_target >= 0:
+            raise SettingsError(
+                "mirostat and adaptive_target both choose the token.",
+                "Set mirostat = 0 or adaptive_target = -1.",
+            )
 
     def replace(self, **changes: Any) -> Sampling:
-        """Return a copy with some fields changed; an unknown field is a `SettingsError`."""
+        """Return a copy with some fields changed; an unknown field is a `SettingsError`.
+
+        Lists count as tuples; ``logit_bias`` may be a table by text, and ``json_schema`` a table as well.
+        """
         unknown = changes.keys() - self.__dataclass_fields__.keys()
         if unknown:
             name = sorted(unknown)[0]
             hint = checks.did_you_mean(name, self.__dataclass_fields__)
             raise SettingsError(f"There is no sampling field {name!r}.", hint)
-        if isinstance(changes.get("stop"), list):
-            changes["stop"] = tuple(changes["stop"])
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **{name: _plain(name, value) for name, value in changes.items()})
+
+    def stored(self) -> dict[str, Any]:
+        """Return all fields as JSON values, which `replace` takes back."""
+        return {name: _lists(getattr(self, name)) for name in self.__dataclass_fields__}
+
+    def active(self) -> frozenset[str]:
+        """Return the fields that have an effect: those not off, and those that go with them."""
+        on = {name for name, off in OFF.items() if getattr(self, name) != off}
+        on |= {name for name, others in _BELONGS_TO.items() if not on.isdisjoint(others)}
+        return frozenset(on | {"temperature", "max_tokens"} | ({"seed"} if self.seed is not None else set()))
+
+
+FIELDS = frozenset(Sampling.__dataclass_fields__)
+"""The names of all sampling fields."""
+
+
+def unheeded(sampling: Sampling, heeded: Collection[str]) -> tuple[str, ...]:
+    """Return the fields that were set, and that a backend heeding only some does not know; in their order."""
+    usual, active = Sampling(), sampling.active()
+    return tuple(
+        name
+        for name in Sampling.__dataclass_fields__
+        if name in active and name not in heeded and getattr(sampling, name) != getattr(usual, name)
+    )
+
+
+def unheeded_notice(sampling: Sampling, heeded: Collection[str]) -> tuple[str, ...]:
+    """Return one sentence about the fields that have no effect on a backend, or nothing if there are none."""
+    names = unheeded(sampling, heeded)
+    return (f"This backend does not know {', '.join(names)}: without effect.",) if names else ()
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "json_schema" and isinstance(value, Mapping):
+        return json.dumps(value)
+    if name == "logit_bias" and isinstance(value, Mapping):
+        return tuple(value.items())
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _lists(value: Any) -> Any:
+    return list(map(_lists, value)) if isinstance(value, tuple) else value
+
+
+def _check_texts(name: str, value: Any) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(text, str) and text for text in value):
+        raise SettingsError(f"{name} = {value!r} is not a list of texts.")
+
+
+def _check_breakers(value: Any) -> None:
+    name = "dry_sequence_breakers"
+    _check_texts(name, value)
+    if len(value) > _MAX_BREAKERS:
+        raise SettingsError(f"{name} has {len(value)} texts.", f"It may have up to {_MAX_BREAKERS}.")
+    for text in value:
+        if "\0" in text or len(text.encode("utf-8", "replace")) > _BREAKER_LENGTH:
+            raise SettingsError(
+                f"{name} has {text[:60]!r}.", f"A text may have up to {_BREAKER_LENGTH} bytes and no NUL."
+            )
+
+
+def _check_samplers(value: Any) -> None:
+    _check_texts("samplers", value)
+    for name in value:
+        if name not in SAMPLERS:
+            raise SettingsError(f"samplers has {name!r}.", checks.did_you_mean(name, SAMPLERS))
+        if value.count(name) > 1:
+            raise SettingsError(f"samplers has {name!r} more than once.", "Leave out one of them.")
+
+
+def _check_biases(value: Any) -> None:
+    hint = 'Give pairs of a text or token id and a number: logit_bias = [[" dog", -5.0]].'
+    if not isinstance(value, tuple) or len(value) > _MAX_BIASES:
+        raise SettingsError(f"logit_bias is no list of up to {_MAX_BIASES} pairs.", hint)
+    for pair in value:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not _is_token(pair[0]):
+            raise SettingsError(f"logit_bias has {pair!r}.", hint)
+        checks.number(f"the logit_bias of {pair[0]!r}", pair[1], FORBIDDEN, -FORBIDDEN)
+
+
+def _is_token(token: Any) -> bool:
+    if isinstance(token, str):
+        return 0 < len(token) <= _BIAS_LENGTH
+    return isinstance(token, int) and not isinstance(token, bool) and 0 <= token < 2**31
+
+
+def _check_form(grammar_text: Any, schema: Any) -> None:
+    for name, text in (("grammar", grammar_text), ("json_schema", schema)):
+        if not isinstance(text, str):
+            raise SettingsError(f"{name} = {text!r} is not a text.")
+    if grammar_text and schema:
+        raise SettingsError("grammar and json_schema are both set.", "Leave out one of them.")
+    if grammar_text:
+        grammar.check(grammar_text)
+    if schema:
+        _check_schema(schema)
+
+
+def _check_schema(text: str) -> None:
+    if len(text) > grammar.MAX_LENGTH:
+        raise SettingsError(f"json_schema is longer than {grammar.MAX_LENGTH} characters.", "Shorten it.")
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"json_schema is not JSON: {error}.", "Correct it there.") from None
+    if not isinstance(schema, dict):
+        raise SettingsError("json_schema is no JSON object.", 'Such as {"type": "object"}.')

@@ -35,7 +35,7 @@ _FRACTIONAL = frozenset({"rope_freq_base", "rope_freq_scale", "yarn_ext_factor"}
 class EngineOptions:
     """How a model is loaded, checked when made. Names and meanings are llama.cpp's.
 
-    ``n_gpu_layers`` is a number, ``all``, or ``auto`` (all, if the build can offload at all). ``n_ctx`` ``auto``
+    ``n_gpu_layers`` is a number, ``all``, or ``auto`` (as many as fit). ``n_ctx`` ``auto``
     takes the trained context, up to 8192. Thread counts of 0 mean one per physical core. ``rope_*`` of 0 and a
     negative ``yarn_ext_factor`` take the model's own values. ``lora`` lists adapter files with a scale each.
     """
@@ -115,6 +115,8 @@ class Settings:
     user_name: str = "You"
     system: str = ""
     """The system prompt; empty takes the template's own."""
+    preset: str = ""
+    """A sampling preset, over which the sampling fields beside it are laid; `Settings.load` takes its values."""
     model_dirs: tuple[str, ...] = ()
     """Folders searched for GGUF files, beside ``models/`` in the data folder."""
     plugins_enabled: tuple[str, ...] = ()
@@ -126,7 +128,7 @@ class Settings:
     roleplay: Roleplay = field(default_factory=Roleplay)
 
     def __post_init__(self) -> None:
-        for name in ("model", "template", "theme", "user_name", "system"):
+        for name in ("model", "template", "theme", "user_name", "system", "preset"):
             if not isinstance(getattr(self, name), str):
                 raise SettingsError(f"{name} = {getattr(self, name)!r} is not a text.")
         for name in ("model_dirs", "plugins_enabled", "plugins_disabled"):
@@ -166,11 +168,14 @@ class Settings:
 
     @classmethod
     def load(cls, path: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
-        """Read the settings file, if there is one, then apply ``AIROCHAT_MODEL`` and ``overrides``."""
-        settings = cls().replace(read_file(path))
+        """Read the settings file, if there is one, then apply ``AIROCHAT_MODEL`` and ``overrides``.
+
+        A preset named there is one of those shipped, or in the folder ``presets`` beside the file.
+        """
+        settings = cls().replace(_with_preset(read_file(path), path.parent / "presets"))
         if os.environ.get("AIROCHAT_MODEL"):
             settings = settings.replace({"model": os.environ["AIROCHAT_MODEL"]})
-        return settings.replace(overrides or {})
+        return settings.replace(_with_preset(overrides or {}, path.parent / "presets"))
 
 
 _GROUPS: dict[str, Any] = {"engine": EngineOptions, "sampling": Sampling, "roleplay": Roleplay}
@@ -213,6 +218,17 @@ def remember(path: Path, changes: Mapping[str, Any]) -> None:
         os.replace(draft, path)
     except OSError as error:
         raise StoreError(f"The settings file {path} cannot be written: {error.strerror}.") from None
+
+
+def _with_preset(changes: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Return changes with the values of a preset that they name, below the sampling fields that they set."""
+    name, own = changes.get("preset"), changes.get("sampling", {})
+    if not name or not isinstance(name, str) or not isinstance(own, Mapping):
+        return changes
+    from airochat.presets import Presets
+
+    values = Presets(folder).get(name).values
+    return {"sampling": {**values, **own}, **{key: changes[key] for key in changes if key != "sampling"}}
 
 
 def _frozen(value: Any) -> Any:

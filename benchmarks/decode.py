@@ -89,10 +89,10 @@ def run_bare(model: Model, prompt: tuple[int, ...], count: int) -> float:
     sample, decode, context = L.llama_sampler_sample, L.llama_decode, model.context
     L.llama_memory_clear(model.memory, True)
     batch = L.llama_batch_init(len(prompt), 0, 1)
-    with closing(Sampler(model.vocab.size, SAMPLING, prompt)) as sampler:
+    with closing(Sampler(model.vocab, SAMPLING, prompt)) as sampler:
         feed(batch, prompt, 0)
         assert decode(context, batch) == 0
-        token = sample(sampler.chain, context, -1)
+        token = sample(sampler._chain.handle, context, -1)
         started = time.perf_counter()
         for position in range(len(prompt), len(prompt) + count - 1):
             batch.n_tokens = 1
@@ -100,7 +100,7 @@ def run_bare(model: Model, prompt: tuple[int, ...], count: int) -> float:
             batch.pos[0] = position
             batch.logits[0] = 1
             decode(context, batch)
-            token = sample(sampler.chain, context, -1)
+            token = sample(sampler._chain.handle, context, -1)
         seconds = time.perf_counter() - started
     L.llama_batch_free(batch)
     return (count - 1) / seconds

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from airochat.prompt.tokens import Tokenizer
-from airochat.sampling import Sampling
+from airochat.sampling import FIELDS, Sampling
 from airochat.templates.segment import Vocabulary
 
 StopReason = Literal["eos", "stop", "length", "user"]
@@ -45,6 +45,8 @@ class ModelInfo:
     """The model file; empty if there is none here."""
     warnings: tuple[str, ...] = ()
     """What the user should know, such as a context larger than the model was trained for."""
+    sampling_fields: frozenset[str] = FIELDS
+    """The fields of `Sampling` that replies from this model heed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ COMMANDS = {
     "chats": "List, show, export, delete and restore chats.",
     "cards": "List, show, check, import, export and edit characters.",
     "personas": "List, add and choose personas: who you are in chats.",
-    "models": "List models, and tell what a model file is.",
+    "models": "List models, tell what a file is and what fits, and convert old ones.",
     "templates": "List and show prompt templates, and find the one for a model.",
+    "presets": "List, show and import sampling presets, and tell which values count.",
     "forms": "Use the request forms that the Airoboros models were trained on.",
     "plugins": "List, enable and disable plugins.",
     "themes": "List colour themes.",
@@ -25,7 +26,7 @@ COMMANDS = {
 }
 """Every command and its line in ``airochat --help``."""
 
-CHAT_OPTIONS = ("model", "card", "persona", "session", "theme", "template", "new")
+CHAT_OPTIONS = ("model", "card", "persona", "session", "theme", "template", "preset", "new")
 
 
 @click.group(
@@ -46,6 +47,7 @@ CHAT_OPTIONS = ("model", "card", "persona", "session", "theme", "template", "new
 @click.option("--session", metavar="S", help="The chat to open, by id, its beginning, or title.")
 @click.option("--theme", metavar="T", help="Colours for the terminal.")
 @click.option("--template", metavar="T", help="The prompt template, instead of the model's.")
+@click.option("--preset", metavar="NAME", help="A sampling preset; see `airochat presets`.")
 @click.option("--new", is_flag=True, help="Begin a new chat instead of opening the latest.")
 @click.option("--home", metavar="FOLDER", help="The data folder, instead of AIROCHAT_HOME.")
 @click.option(

@@ -18,6 +18,7 @@ def open_terminal(
     session: str | None,
     theme: str | None,
     template: str | None,
+    preset: str | None,
     new: bool,
 ) -> None:
     """Open a chat in the terminal: the one asked for, a new one if that is wanted, else the latest."""
@@ -31,7 +32,7 @@ def open_terminal(
             "--session opens a chat that there is; --new, --card and --persona begin one.",
             "Leave out one of them.",
         )
-    with open_manager(ctx, model=model, template=template) as manager:
+    with open_manager(ctx, model=model, template=template, preset=preset) as manager:
         chat = None
         if session:
             chat = manager.load(session)

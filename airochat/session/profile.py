@@ -11,6 +11,7 @@ from airochat import checks
 from airochat.characters import Card, Persona, parse_card
 from airochat.conversation import Message
 from airochat.errors import UsageError
+from airochat.presets import card_sampling
 from airochat.roleplay import Roleplay
 from airochat.sampling import Sampling
 from airochat.session.cast import Cast
@@ -114,8 +115,16 @@ class Profile:
         return dataclasses.replace(self, cards=tuple(card if key == card_id else old for old, key in pairs))
 
     def effective_sampling(self, **fields: Any) -> Sampling:
-        """Return the sampling parameters for a turn, with ``fields`` over those of conversation and program."""
-        return self.defaults.sampling.replace(**{**self.sampling, **fields})
+        """Return the sampling parameters for a turn: ``fields`` over those of conversation, card and program.
+
+        A card has a say where it is the only one.
+        """
+        return self.defaults.sampling.replace(**{**self.card_sampling[0], **self.sampling, **fields})
+
+    @property
+    def card_sampling(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What the card wants the sampling to be, and what of that is not understood."""
+        return card_sampling(self.cards[0].extensions) if len(self.cards) == 1 else ({}, ())
 
     @property
     def effective_roleplay(self) -> Roleplay:

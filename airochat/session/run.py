@@ -23,7 +23,7 @@ from airochat.errors import AirochatError, StoreError
 from airochat.hooks import TurnFacts
 from airochat.prompt import PromptPlan, wire_text
 from airochat.prompt.finish import finish_reply
-from airochat.sampling import MAX_SEED, Sampling
+from airochat.sampling import MAX_SEED, Sampling, unheeded_notice
 from airochat.session.events import PromptRead, PromptReady, TextAdded, TurnEnded, TurnStarted
 from airochat.session.saving import ReplySaver
 from airochat.session.task import Task
@@ -91,6 +91,8 @@ class TurnRun:
         self._sampling = session.plugins.sampling(session.context, self._sampling)
         if self._sampling.seed is None:
             self._sampling = self._sampling.replace(seed=secrets.randbelow(MAX_SEED + 1))
+        session.warn(session.profile.card_sampling[1])
+        session.warn(unheeded_notice(self._sampling, info.sampling_fields))
         request = self._request(plan)
         with ReplySaver(
             self._partial, session.save_reply, lambda error: session.notice(error.message, error.hint)
@@ -141,7 +143,7 @@ class TurnRun:
             model=info.name if info else "",
             fingerprint=info.fingerprint if info else "",
             template=self._template.name if self._template else "",
-            sampling={**dataclasses.asdict(self._sampling), "stop": list(self._sampling.stop)},
+            sampling=self._sampling.stored(),
             stop_reason=reason,
             usage=dataclasses.asdict(usage),
         )

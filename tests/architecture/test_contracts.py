@@ -15,7 +15,20 @@ ROOMS = [
     "cli", "tui", "notebook", "session", "store", "formats", "hooks", "prompt", "templates", "characters",
     "conversation", "backends", "backends/llama", "backends/remote",
 ]  # fmt: skip
-MODULES = ["settings", "paths", "themes", "resources", "errors", "sampling", "roleplay", "text", "checks"]
+MODULES = [
+    "settings",
+    "paths",
+    "themes",
+    "resources",
+    "errors",
+    "sampling",
+    "grammar",
+    "presets",
+    "roleplay",
+    "language",
+    "text",
+    "checks",
+]
 
 
 def check_contracts(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from airochat.characters import Card, Persona
 from airochat.errors import SettingsError, StoreError, UsageError
 from airochat.session import Session, SessionManager, Turn
 from airochat.session.commands import run_command
-from airochat.session.events import ModelReady, TextAdded
+from airochat.session.events import ModelReady, Notice, TextAdded
 from airochat.store import Store
 
 MAYA = Card(
@@ -367,3 +367,19 @@ def test_greetings_for_groups_come_first(opened: Open) -> None:
         "Welcome, You.",
     ]
     assert session.history[0].name == "Elm"
+
+
+def test_a_card_has_a_say_in_the_sampling_below_chat_and_turn(opened: Open) -> None:
+    wishes = {"temperature": 0.3, "top_k": 7, "max_tokens": 3, "grammar": 5, "min_p": "much"}
+    card = Card("Ada", extensions={"airochat": {"sampling": wishes}})
+    session = opened("one", temperature=0.9).new(card=card)
+    told: list[str] = []
+    session.subscribe(lambda event: told.append(event.message) if isinstance(event, Notice) else None)
+    session.set(sampling={"top_k": 9})
+    message = done(session.send("Hello", min_p=0.2)).message
+    assert message is not None
+    used = message.provenance.sampling
+    assert (used["temperature"], used["top_k"], used["min_p"]) == (0.3, 9, 0.2)
+    assert any("min_p" in one for one in told)
+    session.group.add(BRANN)
+    assert session.profile.effective_sampling().temperature == 0.9

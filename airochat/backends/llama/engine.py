@@ -15,6 +15,7 @@ from llama_cpp import llama_cpp as _llama
 from airochat.backends.base import Event, Failed, Finished, PromptProgress, Request, StopReason, Usage
 from airochat.backends.kv import reusable
 from airochat.backends.llama.abort import StopFlag
+from airochat.backends.llama.form import NothingAllowed
 from airochat.backends.llama.model import Model
 from airochat.backends.llama.sampler import Sampler
 from airochat.backends.reply import Reply
@@ -61,6 +62,9 @@ class Engine:
             reason = yield from self._serve(request, self._checked(request.prompt), reply)
         except PromptError as refusal:
             yield Failed(refusal.message, refusal.hint)
+        except NothingAllowed as end:
+            yield from _rest(reply)
+            yield Failed(end.message, end.hint, self._usage(reply))
         except BackendError as failure:
             self._forget()
             yield from _rest(reply)
@@ -90,12 +94,12 @@ class Engine:
     def _serve(
         self, request: Request, prompt: tuple[int, ...], reply: Reply
     ) -> Generator[Event, None, StopReason]:
-        if not (yield from self._read(prompt)):
-            return "user"
         vocab = self._model.vocab
         ends = vocab.ends.union(request.stop_tokens)
-        with closing(Sampler(vocab.size, request.sampling, prompt, ends)) as sampler:
-            return (yield from self._write(request, reply, sampler.chain, ends))
+        with closing(Sampler(vocab, request.sampling, prompt, ends)) as sampler:
+            if not (yield from self._read(prompt)):
+                return "user"
+            return (yield from self._write(request, reply, sampler, ends))
 
     def _read(self, prompt: tuple[int, ...]) -> Generator[Event, None, bool]:
         """Bring the prompt into the cache; return whether that was done, false if it was stopped."""
@@ -115,12 +119,12 @@ class Engine:
         return True
 
     def _write(
-        self, request: Request, reply: Reply, chain: int, ends: Collection[int]
+        self, request: Request, reply: Reply, sampler: Sampler, ends: Collection[int]
     ) -> Generator[Event, None, StopReason]:
         limit, n_ctx, clock = request.sampling.max_tokens, self._model.n_ctx, time.perf_counter
         tokens, cached = reply.tokens, self._cached
         while True:
-            token, now = self._choose(chain), clock()
+            token, now = self._choose(sampler), clock()
             if token in ends:
                 reply.tick(now)
                 return "eos"
@@ -137,13 +141,13 @@ class Engine:
             if code != _OK:
                 return "user" if code == _ABORTED else "length"
 
-    def _choose(self, chain: int) -> int:
+    def _choose(self, sampler: Sampler) -> int:
         """Return the next token; samplers return one even if there is nothing to choose from."""
         context = self._model.context
         logits = L.llama_get_logits_ith(context, -1)
         if not logits or math.isnan(logits[0]):
             raise BackendError(*_UNUSABLE)
-        token: int = L.llama_sampler_sample(chain, context, -1)
+        token = sampler.choose(context)
         if not 0 <= token < self._model.vocab.size or not math.isfinite(logits[token]):
             raise BackendError(*_UNUSABLE)
         return token

@@ -1,61 +1,80 @@
-"""The chain of samplers that chooses a token."""
+"""How one reply's tokens are chosen: llama.cpp's chain of samplers, and the form that a reply may be bound to."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from llama_cpp import llama_cpp as _llama
 
-from airochat.sampling import Sampling
+from airochat.backends.llama.chain import Chain, is_cold
+from airochat.backends.llama.form import STUCK, Form, NothingAllowed
+from airochat.backends.llama.vocab import Vocab
+from airochat.errors import PromptError
+from airochat.sampling import FORBIDDEN, Sampling
 
 L: Any = _llama
-_COLDEST = 1e-3
-"""Below this temperature the likeliest token is as good as certain, and dividing by it could overflow."""
+_CLOSED = ("Every token is ruled out, so the reply ends here.", "Look at logit_bias and ignore_eos.")
 
 
 class Sampler:
-    """llama.cpp's chain for one reply: penalties, top-k, top-p, min-p, temperature, and a seeded choice.
+    """Chooses the tokens of one reply as a `Sampling` says.
 
-    ``history`` are the tokens before the reply, of which the penalties remember the last ones, and ``ends`` those that
-    end it, which are never chosen if they are to be ignored; ids must be in range.
+    ``history`` are the tokens before the reply, which penalties look at, and ``ends`` those that end it; ids must be
+    in range. Making one raises `PromptError` if a token or the form cannot be had with this model.
     """
 
     def __init__(
-        self, n_vocab: int, sampling: Sampling, history: Sequence[int], ends: Collection[int] = ()
+        self, vocab: Vocab, sampling: Sampling, history: Sequence[int], ends: Collection[int] = ()
     ) -> None:
-        parameters = L.llama_sampler_chain_default_params()
-        parameters.no_perf = True
-        self.chain = L.llama_sampler_chain_init(parameters)
-        if sampling.ignore_eos and ends:
-            biases = (L.llama_logit_bias * len(ends))(*((token, -math.inf) for token in ends))
-            L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_logit_bias(n_vocab, len(ends), biases))
-        self._add_penalties(n_vocab, sampling, history)
-        if sampling.temperature < _COLDEST:
-            L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_greedy())
-            return
-        if sampling.top_k:
-            L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_top_k(sampling.top_k))
-        if sampling.top_p < 1:
-            L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_top_p(sampling.top_p, 1))
-        if sampling.min_p > 0:
-            L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_min_p(sampling.min_p, 1))
-        L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_temp(sampling.temperature))
-        seed = L.LLAMA_DEFAULT_SEED if sampling.seed is None else sampling.seed
-        L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_dist(seed))
+        # A reply that is bound to a form ends where the form does.
+        endless = sampling.ignore_eos and not (sampling.grammar or sampling.json_schema)
+        biases = {**dict.fromkeys(ends if endless else (), -math.inf), **_biases(vocab, sampling)}
+        self._banned = frozenset(token for token, bias in biases.items() if bias == -math.inf)
+        self._form = Form.of(vocab, sampling)
+        self._chain = Chain()
+        self._add_biases(vocab.size, biases)
+        self._chain.fill(vocab, sampling, history, cold=is_cold(sampling))
 
-    def _add_penalties(self, n_vocab: int, sampling: Sampling, history: Sequence[int]) -> None:
-        last = min(sampling.repeat_last_n, len(history) + sampling.max_tokens)
-        strengths = (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
-        if not last or strengths == (1, 0, 0):
-            return
-        L.llama_sampler_chain_add(self.chain, L.llama_sampler_init_penalties(n_vocab, last, *strengths))
-        for token in history[-last:]:
-            L.llama_sampler_accept(self.chain, token)
+    def choose(self, context: Any) -> int:
+        """Return the next token after the context's last logits; `NothingAllowed` if there is none."""
+        if self._form is not None:
+            token = self._form.choose(L.llama_get_logits_ith(context, -1), self._chain.handle)
+        else:
+            token = int(L.llama_sampler_sample(self._chain.handle, context, -1))
+        if token in self._banned:
+            raise NothingAllowed(*(_CLOSED if self._form is None else STUCK))
+        return token
 
     def close(self) -> None:
-        """Free the chain and its samplers."""
-        if self.chain:
-            L.llama_sampler_free(self.chain)
-            self.chain = None
+        """Free the samplers."""
+        self._chain.close()
+        if self._form is not None:
+            self._form.close()
+
+    def _add_biases(self, n_vocab: int, biases: Mapping[int, float]) -> None:
+        if biases:
+            pairs = (L.llama_logit_bias * len(biases))(*biases.items())
+            self._chain.add(L.llama_sampler_init_logit_bias(n_vocab, len(biases), pairs))
+
+
+def _biases(vocab: Vocab, sampling: Sampling) -> dict[int, float]:
+    """Return what is added to the logit of each token; a text counts for all of its tokens."""
+    found: dict[int, float] = {}
+    for wanted, bias in sampling.logit_bias:
+        for token in _tokens(vocab, wanted):
+            found[token] = -math.inf if bias == FORBIDDEN else bias
+    return found
+
+
+def _tokens(vocab: Vocab, wanted: str | int) -> Sequence[int]:
+    if isinstance(wanted, str):
+        special = vocab.vocabulary.specials.get(wanted)
+        return vocab.encode(wanted, True) if special is None else [special]
+    if wanted >= vocab.size:
+        raise PromptError(
+            f"logit_bias has the token {wanted}, but this model's tokens end at {vocab.size - 1}.",
+            "Give its text instead.",
+        )
+    return [wanted]

@@ -45,7 +45,8 @@ class Vocab:
     """The vocabulary of a loaded model; may be read by several threads at once."""
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle
+        self.handle = handle
+        """What llama.cpp calls it."""
         self.size = int(L.llama_vocab_n_tokens(handle))
         self.shown = PieceTable(handle, spelled=False)
         self.spelled = PieceTable(handle, spelled=True)
@@ -76,12 +77,12 @@ class Vocab:
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
         buffer = (ctypes.c_int32 * room)()
-        count = L.llama_tokenize(self._handle, data, len(data), buffer, room, False, False)
+        count = L.llama_tokenize(self.handle, data, len(data), buffer, room, False, False)
         return buffer[:count] if count >= 0 else self._tokenize_long(data, -count)
 
     def _tokenize_long(self, data: bytes, room: int) -> list[int]:
         buffer = (ctypes.c_int32 * room)()
-        return buffer[: L.llama_tokenize(self._handle, data, len(data), buffer, room, False, False)]
+        return buffer[: L.llama_tokenize(self.handle, data, len(data), buffer, room, False, False)]
 
     def _encode_part(self, text: str, continued: bool) -> list[int]:
         return self._continued(text) if continued else self._tokenize(text)
@@ -96,7 +97,7 @@ class Vocab:
     def _choose_sentinels(self) -> list[tuple[str, list[int]]]:
         """Return sentinels with their ids, or none if this vocabulary puts no space before a text."""
         plain = self._tokenize("a")
-        if L.llama_vocab_type(self._handle) != L.LLAMA_VOCAB_TYPE_SPM or b"".join(self.pieces(plain)) == b"a":
+        if L.llama_vocab_type(self.handle) != L.LLAMA_VOCAB_TYPE_SPM or b"".join(self.pieces(plain)) == b"a":
             return []
         return [(sentinel, self._tokenize(sentinel)) for sentinel in _SENTINELS]
 
@@ -134,7 +135,7 @@ class Vocab:
         For a BPE file that names none, llama.cpp takes a fixed id, whatever ordinary token that is; for SentencePiece
         that id is right, also in old files without token types.
         """
-        if L.llama_vocab_type(self._handle) == L.LLAMA_VOCAB_TYPE_SPM:
+        if L.llama_vocab_type(self.handle) == L.LLAMA_VOCAB_TYPE_SPM:
             return range(self.size)
         wanted = L.LLAMA_TOKEN_ATTR_CONTROL | L.LLAMA_TOKEN_ATTR_USER_DEFINED
         return frozenset(token for token, attribute in enumerate(attributes) if attribute & wanted)
@@ -147,10 +148,10 @@ class Vocab:
                 specials.setdefault(self._text(token), token)
         control = self._control_ids(attributes)
         return Vocabulary(
-            bos=_known(L.llama_vocab_bos(self._handle), control),
-            eos=_known(L.llama_vocab_eos(self._handle), control),
-            eot=_known(L.llama_vocab_eot(self._handle), control),
-            add_bos=bool(L.llama_vocab_get_add_bos(self._handle)),
+            bos=_known(L.llama_vocab_bos(self.handle), control),
+            eos=_known(L.llama_vocab_eos(self.handle), control),
+            eot=_known(L.llama_vocab_eot(self.handle), control),
+            add_bos=bool(L.llama_vocab_get_add_bos(self.handle)),
             specials=specials,
         )
 

@@ -33,6 +33,7 @@ from airochat.backends.base import (
 from airochat.backends.remote import describe
 from airochat.backends.remote.address import parse_address
 from airochat.backends.remote.errors import broke_off, status_error, transport_error
+from airochat.backends.remote.fields import Kind
 from airochat.backends.remote.protocol import Chunk, completion_body, read_chunk
 from airochat.backends.remote.reply import Reply
 from airochat.backends.remote.sse import EventParser
@@ -44,6 +45,7 @@ _CONNECT_S = 5.0
 _ASK_S = 15.0
 _COUNTS_S = 2.0
 _MAX_BODY = 1 << 22
+_UNKNOWN: Kind = "other"
 _DONE = "[DONE]"
 _CLOSED = ("The connection to the server was closed.", "Choose the model again.")
 
@@ -212,7 +214,9 @@ class RemoteBackend:
                 reply.fail(self._explained(error))
 
     async def _stream(self, request: Request, reply: Reply) -> None:
-        body = completion_body(request, self._described.model if self._described else "")
+        described = self._described
+        model, kind = (described.model, described.kind) if described else ("", _UNKNOWN)
+        body = completion_body(request, model, kind)
         async with self._client() as client, client.stream("POST", "/v1/completions", json=body) as response:
             if response.status_code != 200:
                 said = await _body(response)

@@ -11,22 +11,25 @@ import httpx
 from airochat import checks
 from airochat.backends.base import ModelInfo
 from airochat.backends.remote.address import Address
+from airochat.backends.remote.fields import HEEDED, Kind, kind_of
 from airochat.backends.remote.protocol import context_of, parameters_of, read_models, read_props, read_value
 from airochat.errors import BackendError, ModelError
 from airochat.text import one_line
 
 DEFAULT_CONTEXT = 4096
 """Tokens that are assumed if neither the server nor the user tells."""
+_KOBOLD_CONTEXT = "/api/extra/true_max_context_length"
 
 Get = Callable[[str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What is known of a server's model, and the id by which requests name it."""
+    """What is known of a server's model, the id by which requests name it, and the kind of server."""
 
     model: str
     info: ModelInfo
+    kind: Kind = "other"
 
 
 async def describe(get: Get, address: Address, n_ctx: int, *, keyed: bool) -> Described:
@@ -45,8 +48,9 @@ async def describe(get: Get, address: Address, n_ctx: int, *, keyed: bool) -> De
         raise BackendError(f"The server {address.base} has no model loaded.", "Load one there.")
     row = _choose(rows, address)
     told, trained = context_of(row)
-    own, template = await _properties(get)
-    told = own or told
+    own, template = read_props(await _optional(get, "/props"))
+    kind = kind_of(row, has_props=bool(own))
+    told = own or read_value(await _optional(get, _KOBOLD_CONTEXT)) or told
     granted = min(told, n_ctx) if told and n_ctx else told or n_ctx or DEFAULT_CONTEXT
     info = ModelInfo(
         name=short_name(row["id"]),
@@ -57,8 +61,9 @@ async def describe(get: Get, address: Address, n_ctx: int, *, keyed: bool) -> De
         metadata={"tokenizer.chat_template": template} if template else {},
         device=f"server {address.base}",
         warnings=tuple(_warnings(rows, address, told or n_ctx, keyed)),
+        sampling_fields=HEEDED[kind],
     )
-    return Described(row["id"], info)
+    return Described(row["id"], info, kind)
 
 
 def short_name(model: str) -> str:
@@ -76,14 +81,6 @@ def _choose(rows: Sequence[dict[str, Any]], address: Address) -> dict[str, Any]:
     names = [short_name(row["id"]) for row in rows[:20]]
     message = f"The server {address.base} has no model {address.model!r}."
     raise ModelError(message, checks.did_you_mean(address.model, names))
-
-
-async def _properties(get: Get) -> tuple[int, str]:
-    """Return context and chat template from llama.cpp's own route, or the context from KoboldCpp's."""
-    context, template = read_props(await _optional(get, "/props"))
-    if context:
-        return context, template
-    return read_value(await _optional(get, "/api/extra/true_max_context_length")), template
 
 
 async def _optional(get: Get, path: str) -> str:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from airochat.backends.base import Request, Usage
+from airochat.backends.remote.fields import Kind, extra_fields
 from airochat.text import one_line, whole
 
 MAX_MESSAGE = 300
 """Characters of a server's own words that reach the user."""
 _MAX_TEMPLATE = 1 << 18
+_EVERYTHING = 1 << 20
+"""A number of tokens that no context has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,12 @@ class Chunk:
     error: str = ""
 
 
-def completion_body(request: Request, model: str) -> dict[str, Any]:
-    """Return the JSON body of ``POST /v1/completions``; a repeat penalty goes by all names that servers have for it."""
+def completion_body(request: Request, model: str, kind: Kind = "other") -> dict[str, Any]:
+    """Return the JSON body of ``POST /v1/completions``.
+
+    A repeat penalty goes by all names that servers have for it. What servers leave off by themselves is sent only if
+    it is on, and if such a server heeds it.
+    """
     sampling = request.sampling
     body: dict[str, Any] = {
         "prompt": request.prompt,
@@ -42,9 +49,14 @@ def completion_body(request: Request, model: str) -> dict[str, Any]:
         "presence_penalty": sampling.presence_penalty,
     }
     if sampling.repeat_penalty != 1.0:
-        # The second names are those of text-generation-webui and vLLM.
-        body["repeat_penalty"] = body["repetition_penalty"] = sampling.repeat_penalty
-        body["repeat_last_n"] = body["repetition_penalty_range"] = sampling.repeat_last_n
+        # The second names are those of text-generation-webui and vLLM, the third those of KoboldCpp.
+        for name in ("repeat_penalty", "repetition_penalty", "rep_pen"):
+            body[name] = sampling.repeat_penalty
+        # Only llama.cpp reads -1 as everything.
+        everything = sampling.repeat_last_n < 0 and kind != "llama.cpp"
+        for name in ("repeat_last_n", "repetition_penalty_range", "rep_pen_range"):
+            body[name] = _EVERYTHING if everything else sampling.repeat_last_n
+    body |= extra_fields(sampling, kind)
     if sampling.seed is not None:
         body["seed"] = sampling.seed
     if sampling.ignore_eos:
