@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airochat.checks import did_you_mean
 from airochat.errors import UsageError
 from airochat.session.cast import NARRATOR
 from airochat.session.session import Session
 from airochat.session.turn import Turn
+from airochat.text import one_line
 
 Sampling = Mapping[str, Any]
 Answer = Turn | str
@@ -126,4 +128,8 @@ def run_command(session: Session, line: str, **sampling: Any) -> Answer:
     name, _, rest = line.strip().removeprefix("/").partition(" ")
     if name in CHAT_COMMANDS:
         return CHAT_COMMANDS[name].run(session, rest.strip(), sampling)
+    offered = session.plugins.commands()
+    if name not in offered:
+        hint = did_you_mean(name, (*CHAT_COMMANDS, *offered))
+        raise UsageError(f"There is no command /{one_line(name, 40)}.", hint)
     return session.command(line)

@@ -383,3 +383,12 @@ def test_a_card_has_a_say_in_the_sampling_below_chat_and_turn(opened: Open) -> N
     assert any("min_p" in one for one in told)
     session.group.add(BRANN)
     assert session.profile.effective_sampling().temperature == 0.9
+
+
+def test_an_unknown_command_lists_all_there_are(opened: Open) -> None:
+    session = opened().new(card=MAYA)
+    with pytest.raises(UsageError, match=r"There is no command /spaek\. Did you mean 'speak'"):
+        run_command(session, "/spaek Maya")
+    with pytest.raises(UsageError, match=r"cast, .*narrate, note, .*whisper"):
+        run_command(session, "/xyzzy")
+    assert "author's note" in str(run_command(session, "/note"))

@@ -393,3 +393,19 @@ async def test_the_palette_finds_characters(open_terminal: Make, tmp_path: Path)
         await until(
             pilot, lambda: isinstance(terminal.app.screen, GalleryScreen) and "locksmith" in terminal.text
         )
+
+
+async def test_a_path_that_was_typed_is_offered_once_and_then_a_text(
+    open_terminal: Make, tmp_path: Path
+) -> None:
+    terminal = open_terminal()
+    path = write_png(tmp_path)
+    async with terminal.run() as pilot:
+        composer = terminal.app.chat.composer
+        composer.restore(str(path))
+        await pilot.press("enter")
+        await until(pilot, lambda: "import Maya" in terminal.text)
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: "There is no command" in terminal.text)
+        assert composer.text == str(path)
+        assert not terminal.manager.cards.entries()

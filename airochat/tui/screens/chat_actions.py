@@ -12,6 +12,7 @@ from airochat.errors import AirochatError, UsageError
 from airochat.session.commands import run_command
 from airochat.session.events import ModelReady
 from airochat.text import clean
+from airochat.tui.pasted import card_paths
 from airochat.tui.screens.chat_people import ChatPeople
 from airochat.tui.widgets.composer import Composer
 from airochat.tui.widgets.sessions import SessionList
@@ -50,11 +51,17 @@ class ChatActions(ChatPeople):
 
     # Writing
 
+    _offered = ""
+    """The path that was last offered for import."""
+
     @on(Composer.Submitted)
     def _send(self, event: Composer.Submitted) -> None:
         text = event.text
         if self.desk.running:
             self.activity.problem("A reply is being written.", "Esc stops it; what you wrote stays here.")
+        elif text != self._offered and (found := card_paths(text)):
+            self._offered = text  # sent a second time, it is a text
+            self.composer.post_message(Composer.FilesPasted(text, found))
         elif not self.manager.settings.model and self.manager.model_state is None:
             self.choose_model()
         elif text.startswith("/") and not text.startswith("//"):
