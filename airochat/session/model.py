@@ -87,7 +87,11 @@ class CurrentModel:
 
     def wait(self, timeout: float | None = None) -> ModelInfo:
         """Block until the model is ready; raises `ModelError` or `TimeoutError`."""
-        return self.backend().wait(timeout)
+        info = self.backend().wait(timeout)
+        if not isinstance(self.state, ModelReady):
+            # The event that says so is on its way from the engine's thread.
+            self.state = self._readiness(info)
+        return info
 
     @property
     def current(self) -> Backend | None:
