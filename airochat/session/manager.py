@@ -19,6 +19,7 @@ from airochat.conversation import Message, Tree, new_id
 from airochat.errors import AirochatError, StoreError, UsageError
 from airochat.hooks import Command, PluginHost
 from airochat.paths import Home
+from airochat.presets import Presets
 from airochat.session.events import ModelEvent, Notice
 from airochat.session.listeners import Listeners
 from airochat.session.model import CurrentModel
@@ -114,13 +115,14 @@ class SessionManager:
         card: str | Path | Card | Sequence[str | Path | Card] | None = None,
         persona: str | Persona | None = None,
         template: str | None = None,
+        preset: str | None = None,
         title: str = "",
         system: str | None = None,
     ) -> Session:
         """Begin a conversation, with the greeting of ``card`` as its first message if it has one.
 
         ``card`` is a card, a file, or a name from the library; several make a group. ``persona`` is one, or the name of
-        one; by default the one set for the card, or for all.
+        one; by default the one set for the card, or for all. ``preset`` names the sampling of this conversation.
         """
         self.model.check_template(template or "")
         given = [card] if isinstance(card, (str, Path, Card)) else list(card or ())
@@ -129,7 +131,8 @@ class SessionManager:
         profile = Profile(self.settings, template=template or "", system=system or "")
         for one in given:
             profile = profile.with_card(*self.find_card(one))
-        profile = profile.changed(persona=self._persona(persona, profile))
+        sampling = Presets(self.home.folder("presets")).get(preset).values if preset else {}
+        profile = profile.changed(persona=self._persona(persona, profile), sampling=sampling)
         now = time.time()
         title = title or one_line(", ".join(profile.cast.names), 80)
         record = SessionRecord(new_id(), title, now, now, None, profile.stored(), False)

@@ -12,7 +12,8 @@ import pytest
 import airochat
 from airochat.backends.scripted import ScriptedBackend
 from airochat.characters import Card, Persona
-from airochat.errors import SettingsError, StoreError, UsageError
+from airochat.errors import AirochatError, SettingsError, StoreError, UsageError
+from airochat.presets import Presets
 from airochat.session import Session, SessionManager, Turn
 from airochat.session.commands import run_command
 from airochat.session.events import ModelReady, Notice, TextAdded
@@ -392,3 +393,15 @@ def test_an_unknown_command_lists_all_there_are(opened: Open) -> None:
     with pytest.raises(UsageError, match=r"cast, .*narrate, note, .*whisper"):
         run_command(session, "/xyzzy")
     assert "author's note" in str(run_command(session, "/note"))
+
+
+def test_a_chat_may_begin_with_a_preset(opened: Open) -> None:
+    manager = opened()
+    presets = Presets(manager.home.folder("presets"))
+    name = presets.names()[0]
+    session = manager.new(preset=name)
+    used = session.profile.effective_sampling()
+    wanted = presets.get(name).values
+    assert wanted and all(getattr(used, field) == value for field, value in wanted.items())
+    with pytest.raises(AirochatError):
+        manager.new(preset="nope")
