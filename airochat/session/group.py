@@ -68,19 +68,19 @@ class Group:
 
     def show_only_to(self, message_id: str, names: Iterable[str]) -> None:
         """Let only these characters know of a message; with no names, all. The user always does."""
-        self._keep(message_id, tuple(dict.fromkeys(self.cast.member(name).called for name in names)))
+        self.keep(message_id, tuple(dict.fromkeys(self.cast.member(name).called for name in names)))
 
     def inherit(self, message_id: str, task: Task) -> None:
         """Let the answer of somebody who was whispered to be known to those only who heard the whisper."""
         names = self.audience(task.continued.id if task.continued else task.parent or "")
         if task.speaker in names and task.role == "assistant":
-            self.show_only_to(message_id, names)
+            self.keep(message_id, names)
 
     def renamed(self, names: dict[str, str]) -> None:
         """Keep whispers known to those who heard them when characters get other names; old names to new ones."""
         for message_id, heard in list(self._read().items()):
             if names.keys() & set(heard):
-                self._keep(message_id, tuple(names.get(name, name) for name in heard))
+                self.keep(message_id, tuple(names.get(name, name) for name in heard))
 
     def seen_by(self, speaker: str, history: Sequence[Message]) -> tuple[Message, ...]:
         """Return the messages that somebody knows of; the user and the narrator know all."""
@@ -88,7 +88,8 @@ class Group:
             return tuple(history)
         return tuple(one for one in history if may_see(speaker, one, self.audience(one.id)))
 
-    def _keep(self, message_id: str, chosen: tuple[str, ...]) -> None:
+    def keep(self, message_id: str, chosen: tuple[str, ...]) -> None:
+        """Store an audience by names that may be those of characters who have left."""
         self._read()[message_id] = chosen
         if chosen:
             self._audiences[message_id] = list(chosen)

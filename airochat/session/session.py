@@ -353,7 +353,7 @@ class Session(SessionFacts):
     def _add(self, message: Message, variables: Variables, audience: Sequence[str] = ()) -> None:
         """Store a message; who knows of it and what it set come first, so that a whisper is never public."""
         if audience:
-            self.group.show_only_to(message.id, audience)
+            self.group.keep(message.id, tuple(audience))
         self.variables.keep(message.id, variables)
         self._ledger.append(message)
 

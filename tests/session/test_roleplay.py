@@ -405,3 +405,14 @@ def test_a_chat_may_begin_with_a_preset(opened: Open) -> None:
     assert wanted and all(getattr(used, field) == value for field, value in wanted.items())
     with pytest.raises(AirochatError):
         manager.new(preset="nope")
+
+
+def test_a_whisper_outlives_one_of_those_who_heard_it(opened: Open) -> None:
+    session = opened("one", "two").new(card=[MAYA, BRANN, Card("Cleo")])
+    done(session.send("under the stone", to=["Maya", "Brann"]))
+    whispered = session.history[-2].id
+    session.group.remove("Brann")
+    session.move(whispered)
+    assert session.group.audience(done(session.speak("Maya")).message_id) == ("Maya", "Brann")
+    assert session.group.audience(session.edit(whispered, "under the step").id) == ("Maya", "Brann")
+    assert "under the step" not in seen(session, "Cleo")
