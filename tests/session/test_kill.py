@@ -34,6 +34,8 @@ class Run:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            if not line.endswith("\n"):
+                return  # the kill came in the middle of this line
             self.lines.append(line)
             if line.startswith("text"):
                 self.first_text.set()
