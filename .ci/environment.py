@@ -42,6 +42,9 @@ BUILD_VARIABLES = (
     "CFLAGS",
     "CXXFLAGS",
 )
+# llama.cpp computes with AMX where the processor has it, and then dies on the first prompt: the compiler leaves out
+# parts of the tiles' configuration (ggml-org/llama.cpp issue 20824, pull request 26954).
+NO_TILES = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 OLDEST_PYTHON = (3, 10)
 TOOLS_HINT = (
     "Debian, Ubuntu: apt install g++ cmake make    Fedora: dnf install gcc-c++ cmake make\n"
@@ -130,6 +133,13 @@ def machine() -> str:
             if line.lower().startswith(("flags", "features")):
                 return platform.machine() + " ".join(sorted(line.partition(":")[2].split()))
     return platform.machine() + platform.processor()
+
+
+def compiler_flags(build: dict[str, str]) -> dict[str, str]:
+    """CFLAGS and CXXFLAGS as the user set them, with what this processor must be spared."""
+    spared = NO_TILES if "amx_tile" in machine().split() else ""
+    flags = {name: " ".join(filter(None, (build.get(name), spared))) for name in ("CFLAGS", "CXXFLAGS")}
+    return {name: value for name, value in flags.items() if value}
 
 
 def make_venv() -> None:
@@ -223,7 +233,8 @@ def wheel_folder(requirement: str, build: dict[str, str]) -> Path:
     It is tagged py3-none-PLATFORM: it serves every Python, but not every processor or C library.
     """
     pinned = requirement.split("    #")[0].split()
-    identity = repr((pinned, sorted(build.items()), machine(), platform.libc_ver(), sys.platform))
+    settings = sorted({**build, **compiler_flags(build)}.items())
+    identity = repr((pinned, settings, machine(), platform.libc_ver(), sys.platform))
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     return cache_folder() / f"{pinned[0].replace('==', '-')}-{key}"
 
@@ -257,7 +268,7 @@ def compile_wheel(requirement: str, build: dict[str, str], target: Path) -> None
             "wheel", "--verbose", "--no-cache-dir", "--no-deps", "--no-build-isolation",
             "--no-binary", COMPILED, "--require-hashes", "--wheel-dir", str(building), "-r", path,
         )  # fmt: skip
-        environment = dict(os.environ, **build)
+        environment = {**os.environ, **build, **compiler_flags(build)}
         environment["PATH"] = str(VENV_PYTHON.parent) + os.pathsep + environment.get("PATH", "")
         status = run_with_progress(command, environment, log_path)
     if status:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +54,12 @@ _WHOLE = frozenset(
 _MAX_BREAKERS, _BREAKER_LENGTH = 64, 40
 """What llama.cpp cuts a breaker to, in bytes; each one costs a look at the whole vocabulary."""
 _MAX_BIASES, _BIAS_LENGTH = 1000, 200
+_MAX_BANNED, _MAX_BAN_REGEXES, _BAN_LENGTH = 500, 50, 200
+_MAX_REPEATS = 100_000
+"""How large the product of a regex's repeat counts may be, since such repeats are written out when it is compiled."""
+_BAN_REGEX = re.compile(r"/(.+)/([ims]*)", re.DOTALL)
+_RECURSION = re.compile(r"(?<!\\)\(\?(?:R|&|P>|[+-]?\d)")
+_CHECK_S = 0.5
 
 OFF: Mapping[str, Any] = {
     "temperature": 1.0,
@@ -72,6 +81,7 @@ OFF: Mapping[str, Any] = {
     "json_schema": "",
     "ignore_eos": False,
     "stop": (),
+    "banned": (),
     "samplers": SAMPLERS,
 }
 """The value of each field at which it changes nothing."""
@@ -103,6 +113,10 @@ class Sampling:
 
     ``seed`` None draws a new one for every turn. ``max_tokens`` is the length of a reply, and what is kept free for it
     in the context. ``stop`` are texts that end a reply. ``ignore_eos`` keeps the model from ending it by itself.
+
+    ``banned`` are texts that a reply must not contain. They count wherever they stand, inside words too; case makes no
+    difference, nor whether quotes and apostrophes are curly. What is written ``/…/``, with the letters i, m, s behind
+    it or none, is a regex, which may ask for word borders. It may match up to 400 characters.
     """
 
     temperature: float = 0.8
@@ -136,6 +150,7 @@ class Sampling:
     seed: int | None = None
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
     ignore_eos: bool = False
 
     def __post_init__(self) -> None:
@@ -147,6 +162,7 @@ class Sampling:
         if not isinstance(self.ignore_eos, bool):
             raise SettingsError(f"ignore_eos = {self.ignore_eos!r} must be true or false.")
         _check_texts("stop", self.stop)
+        _check_banned(self.banned)
         _check_breakers(self.dry_sequence_breakers)
         _check_samplers(self.samplers)
         _check_biases(self.logit_bias)
@@ -169,6 +185,12 @@ class Sampling:
             raise SettingsError(f"There is no sampling field {name!r}.", hint)
         return dataclasses.replace(self, **{name: _plain(name, value) for name, value in changes.items()})
 
+    def numbered(self, index: int) -> Sampling:
+        """Return the sampling of the reply number ``index`` of several: seeds follow on that of the first."""
+        if not index or self.seed is None:
+            return self
+        return self.replace(seed=(self.seed + index) % (MAX_SEED + 1))
+
     def stored(self) -> dict[str, Any]:
         """Return all fields as JSON values, which `replace` takes back."""
         return {name: _lists(getattr(self, name)) for name in self.__dataclass_fields__}
@@ -178,6 +200,39 @@ class Sampling:
         on = {name for name, off in OFF.items() if getattr(self, name) != off}
         on |= {name for name, others in _BELONGS_TO.items() if not on.isdisjoint(others)}
         return frozenset(on | {"temperature", "max_tokens"} | ({"seed"} if self.seed is not None else set()))
+
+
+@functools.lru_cache(1024)
+def ban_regex(entry: str) -> Any:
+    """Return an entry of ``banned`` as a compiled pattern of the ``regex`` library, or None if it is plain text.
+
+    A pattern that is wrong, or bans every text, is a `SettingsError`.
+    """
+    written = _BAN_REGEX.fullmatch(entry)
+    if written is None:
+        return None
+    # Takes 30 ms to import, and few need it.
+    import regex  # type: ignore[import-untyped]
+
+    pattern, flags = written.groups()
+    repeats = math.prod(max(1, int(count)) for count in re.findall(r"\{(\d+)", pattern))
+    if repeats > _MAX_REPEATS or _RECURSION.search(pattern):
+        raise SettingsError(f"banned has {entry!r}, which repeats too much.", "Write it without that.")
+    try:
+        made = regex.compile(f"(?{flags}){pattern}" if flags else pattern)
+        if made.flags & regex.REVERSE:
+            raise SettingsError(f"banned has {entry!r}, which searches backwards.", "Leave out (?r).")
+        empty = any(not found.group() for found in made.finditer(" a. B\n7-", timeout=_CHECK_S))
+        everything = all(made.search(character, timeout=_CHECK_S) for character in "eA7 .é")
+    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        hint = "Correct it; a text between two / is taken for a regex."
+        raise SettingsError(f"banned has {entry!r}, which is no regex: {reason}.", hint) from None
+    except TimeoutError:
+        raise SettingsError(f"banned has {entry!r}, which takes too long.", "Write it more simply.") from None
+    if empty or everything:
+        raise SettingsError(f"banned has {entry!r}, which bans every text.", "Make it fit less.")
+    return made
 
 
 FIELDS = frozenset(Sampling.__dataclass_fields__)
@@ -219,6 +274,20 @@ def _lists(value: Any) -> Any:
 def _check_texts(name: str, value: Any) -> None:
     if not isinstance(value, tuple) or not all(isinstance(text, str) and text for text in value):
         raise SettingsError(f"{name} = {value!r} is not a list of texts.")
+
+
+def _check_banned(value: Any) -> None:
+    _check_texts("banned", value)
+    if len(value) > _MAX_BANNED:
+        raise SettingsError(f"banned has {len(value)} texts.", f"It may have up to {_MAX_BANNED}.")
+    for text in value:
+        if len(text) > _BAN_LENGTH:
+            raise SettingsError(
+                f"banned has {text[:60]!r}….", f"A text or regex may have up to {_BAN_LENGTH} characters."
+            )
+    regexes = sum(ban_regex(text) is not None for text in value)
+    if regexes > _MAX_BAN_REGEXES:
+        raise SettingsError(f"banned has {regexes} regexes.", f"It may have up to {_MAX_BAN_REGEXES}.")
 
 
 def _check_breakers(value: Any) -> None:

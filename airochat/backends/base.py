@@ -6,7 +6,7 @@ yields is a frozen value of this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -16,6 +16,15 @@ from airochat.templates.segment import Vocabulary
 
 StopReason = Literal["eos", "stop", "length", "user"]
 """Why a reply ended by itself or by request: end token, stop text, length limit, or the user."""
+
+Ability = Literal["swipes", "prepare", "background", "score"]
+"""What not every backend can: several replies to one prompt that is read once, reading a prompt before it is needed,
+requests that yield to others, and telling how likely each token of a reply was."""
+
+Purpose = Literal["reply", "prepare", "background"]
+"""What a request is for. A ``reply`` is what somebody waits for. ``prepare`` reads the prompt and writes nothing; it
+gives way to the next request, and what was read until then is reused. ``background`` writes while nobody waits: it
+pauses within a token when a reply is asked for, and leaves the cache of the chat as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class ModelInfo:
     """What the user should know, such as a context larger than the model was trained for."""
     sampling_fields: frozenset[str] = FIELDS
     """The fields of `Sampling` that replies from this model heed."""
+    abilities: frozenset[Ability] = frozenset()
+    """What the backend can beyond writing one reply after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +66,15 @@ class Usage:
 
     prompt: int = 0
     reused: int = 0
-    """Prompt tokens that were still in the cache."""
+    """Prompt tokens that were still in the cache, or were brought back into it."""
     evaluated: int = 0
     """Prompt tokens that the model had to read."""
     generated: int = 0
+    """Tokens written, by all replies of the request together."""
+    moved: int = 0
+    """Of those reused, how many stood elsewhere before and were shifted, which is an approximation."""
+    restored: int = 0
+    """Of those reused, how many came from a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,8 @@ class Request:
 
     ``prompt`` are token ids, or the prompt's text for a backend without a tokenizer. ``sampling.seed`` is set.
     ``stop`` holds all texts that end the reply, ``sampling.stop`` included; ``stop_tokens`` are ids that end it beside
-    the model's own end tokens.
+    the model's own end tokens. ``n`` replies are written to the one prompt, by seeds that follow on
+    ``sampling.seed``. ``chat`` names the conversation, so that its cache can outlive the program; empty if it has none.
     """
 
     id: str
@@ -85,6 +102,9 @@ class Request:
     sampling: Sampling
     stop: tuple[str, ...] = ()
     stop_tokens: tuple[int, ...] = ()
+    n: int = 1
+    purpose: Purpose = "reply"
+    chat: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +118,45 @@ class PromptProgress:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """New text of the reply, whole characters only, and how many tokens it took."""
+    """New text of the reply number ``index``, whole characters only, and how many tokens it took."""
 
     text: str
     tokens: int
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A banned phrase that came up in a reply, how often, and whether it was let through in the end."""
+
+    phrase: str
+    times: int
+    passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """One of several replies has ended while others go on; ``tokens`` as in `Finished`."""
+
+    index: int
+    reason: StopReason
+    tokens: tuple[int, ...] = ()
+    replaced: tuple[Replaced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The reply has ended. ``tokens`` are its ids if their text is exactly the text sent, else empty."""
+    """The request has ended. ``reason`` and ``tokens`` are those of the first reply.
+
+    ``tokens`` are its ids if their text is exactly the text sent, else empty. The others, if there are any, have each
+    ended with a `ReplyEnded`.
+    """
 
     reason: StopReason
     usage: Usage
     timings: Timings
     tokens: tuple[int, ...] = ()
+    replaced: tuple[Replaced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +168,51 @@ class Failed:
     usage: Usage = field(default_factory=Usage)
 
 
-Event = PromptProgress | TextDelta | Finished | Failed
+Event = PromptProgress | TextDelta | ReplyEnded | Finished | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that could have stood at some place, and its probability before any sampler."""
+
+    token: int
+    piece: bytes
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One token of a reply: how probable it was, and what else could have stood there, likeliest first."""
+
+    token: int
+    piece: bytes
+    probability: float
+    others: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CacheReport:
+    """What a backend keeps so that no token is read twice; sizes in bytes, counts since the model was loaded."""
+
+    mode: str = ""
+    """``exact`` or ``shift``: whether parts of the cache are moved to other places."""
+    tokens: int = 0
+    """Tokens in the cache of the model."""
+    snapshots: int = 0
+    snapshot_bytes: int = 0
+    snapshot_limit: int = 0
+    disk_files: int = 0
+    disk_bytes: int = 0
+    disk_limit: int = 0
+    requests: int = 0
+    hits: int = 0
+    """Requests that brought something back from a snapshot."""
+    reused: int = 0
+    moved: int = 0
+    restored: int = 0
+    evaluated: int = 0
+    notes: tuple[str, ...] = ()
+    """Why something is not done, such as shifting with this type of cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +274,18 @@ class Backend(Protocol):
 
         Requests are served one after the other; the iterator blocks meanwhile. Leaving it early stops the request.
         """
+        ...
+
+    def score(self, prompt: Sequence[int], reply: Sequence[int], top: int = 10) -> list[Scored]:
+        """Tell for every token of a reply how probable it was after ``prompt``, with the ``top`` likeliest ones.
+
+        Blocks until requests before it are served; afterwards prompt and reply are in the cache. `BackendError` if
+        it cannot be told; only for backends with the ability ``score``.
+        """
+        ...
+
+    def cache_report(self) -> CacheReport:
+        """Tell what is kept in caches; an empty report where there is none, or no model."""
         ...
 
     def stop(self, request_id: str) -> None:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 
 from airochat.backends.base import (
+    CacheReport,
+    Candidate,
     Event,
     Failed,
     Finished,
@@ -19,13 +21,15 @@ from airochat.backends.base import (
     ModelInfo,
     PromptProgress,
     Request,
+    Scored,
     StopReason,
     Timings,
     Usage,
 )
 from airochat.backends.kv import reusable
 from airochat.backends.reply import Reply
-from airochat.errors import ModelError
+from airochat.backends.several import one_by_one
+from airochat.errors import BackendError, ModelError
 from airochat.templates.segment import Vocabulary
 
 REPLIES = (
@@ -118,6 +122,7 @@ class ScriptedBackend:
             n_vocab=N_VOCAB,
             vocabulary=self._tokenizer.vocabulary,
             metadata={"general.name": "scripted", "general.architecture": "scripted"},
+            abilities=frozenset({"swipes", "prepare", "background", "score"}),
         )
         self._changed = threading.Condition()
         self._listener: Callable[[LoadEvent], None] = lambda _event: None
@@ -181,6 +186,17 @@ class ScriptedBackend:
             run.stopped = request.id in self._stopped_early
         return self._events(run)
 
+    def score(self, prompt: Sequence[int], reply: Sequence[int], top: int = 10) -> list[Scored]:
+        """Tell an invented probability of each token, the lower the longer its piece; see `Backend.score`."""
+        if self._state != "ready":
+            raise BackendError("The model is not loaded.")
+        others = [self._tokenizer.tokens(word)[0] for word in (" a", " the", " rain", " door")][:top]
+        return [self._scored(token, others) for token in reply]
+
+    def cache_report(self) -> CacheReport:
+        """Tell how many tokens are in the cache that there would be."""
+        return CacheReport("exact", tokens=len(self._cached))
+
     def stop(self, request_id: str) -> None:
         """End a request soon; see `Backend.stop`."""
         with self._changed:
@@ -203,6 +219,21 @@ class ScriptedBackend:
             self._listener(LoadFailed("Loading was cancelled."))
 
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _scored(self, token: int, others: Sequence[int]) -> Scored:
+        probability = 1 / (1 + len(_piece(token)))
+        share = (1 - probability) / 2
+        candidates = [
+            (token, probability),
+            *((other, share / 2**number) for number, other in enumerate(others)),
+        ]
+        ranked = sorted({one: share for one, share in reversed(candidates)}.items(), key=lambda one: -one[1])
+        return Scored(
+            token,
+            _piece(token),
+            probability,
+            tuple(Candidate(one, _piece(one), share) for one, share in ranked),
+        )
 
     def _start(self) -> None:
         if self._state in ("new", "failed", "dead"):
@@ -232,14 +263,14 @@ class ScriptedBackend:
             elif self._state != "ready":
                 yield Failed(self._load_error or "The model has been closed.")
             else:
-                yield from self._serve(run)
+                yield from one_by_one(run.request, lambda request: self._serve(run, request))
         finally:
             with self._changed:
                 self._queue.remove(run)
                 self._changed.notify_all()
 
-    def _serve(self, run: _Run) -> Iterator[Event]:
-        prompt = run.request.prompt
+    def _serve(self, run: _Run, request: Request) -> Iterator[Event]:
+        prompt = request.prompt
         if isinstance(prompt, str) or not prompt or min(prompt) < 0 or max(prompt) >= N_VOCAB:
             yield Failed("The prompt is empty, has not been tokenised, or was written for another model.")
             return
@@ -255,6 +286,10 @@ class ScriptedBackend:
         while len(self._cached) < len(prompt) and not run.stopped:
             self._cached += prompt[len(self._cached) : len(self._cached) + _CHUNK]
             yield PromptProgress(len(self._cached), len(prompt), reused)
+        if request.purpose == "prepare":
+            read = len(self._cached)
+            yield Finished("length", Usage(read, reused, read - reused), Timings())
+            return
         yield from self._write(run, prompt, reused)
 
     def _write(self, run: _Run, prompt: tuple[int, ...], reused: int) -> Iterator[Event]:

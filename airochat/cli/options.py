@@ -43,6 +43,7 @@ _SAMPLING_HELP = {
     "samplers": "Which samplers to use, in their order, with commas between.",
     "seed": "The same seed gives the same reply.",
     "max_tokens": "Length of the reply in tokens.",
+    "banned": "A text, or a /regex/, that the reply must not contain; may be given several times.",
     "ignore_eos": "Keep the model from ending a reply by itself.",
     "stop": "A text that ends the reply; may be given several times.",
 }
@@ -50,10 +51,29 @@ _OPTION_TYPES: dict[str, Any] = {"int": click.INT, "int | None": click.INT, "flo
 _METAVARS = {"logit_bias": "TEXT=NUMBER", "grammar": "GBNF|@FILE", "json_schema": "JSON|@FILE"}
 
 
+def lora_option(command: F) -> F:
+    """Give a command the option ``--lora``, which takes the place of the setting ``lora``."""
+
+    def keep(ctx: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
+        from airochat.cli.common import LORA
+
+        ctx.meta[LORA] = values
+
+    return click.option(
+        "--lora",
+        metavar="FILE[:SCALE]",
+        multiple=True,
+        expose_value=False,
+        callback=keep,
+        help="A LoRA adapter for the model, and its strength.",
+    )(command)
+
+
 def chat_options(command: F) -> F:
     """Give a command the options that say which chat and which model it works on."""
     options = (
         click.option("--model", metavar="M", help="A path, a known name, demo, or remote:ADDRESS."),
+        lora_option,
         click.option(
             "--session", metavar="S", help="The chat to go on with, by id, its beginning, or title."
         ),

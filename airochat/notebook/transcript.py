@@ -18,6 +18,7 @@ from airochat.errors import AirochatError
 from airochat.notebook import status
 from airochat.notebook.markdown import to_html
 from airochat.session.events import (
+    HorizonMoved,
     ModelEvent,
     ModelFailed,
     ModelLoading,
@@ -101,6 +102,8 @@ class Transcript:
                 self._apply_model(event)
             case Notice():
                 self.tell("notice", event.message, event.hint)
+            case HorizonMoved():
+                pass
             case _ if self._running and event.turn == self._running.started.turn:
                 self._apply_turn(self._running, event)
 
@@ -113,7 +116,7 @@ class Transcript:
         match event:
             case PromptRead():
                 running.read = event
-            case TextAdded():
+            case TextAdded(index=0):
                 running.since = running.since or time.monotonic()
                 running.tokens += event.tokens
             case TurnEnded():

@@ -4,6 +4,7 @@ from airochat.prompt.assembly import assemble, speaker_stops
 from airochat.prompt.blocks import Block, BlockReport, PromptPlan
 from airochat.prompt.characters import greetings
 from airochat.prompt.describe import mark_spaces, plan_json, token_table, visible_text
+from airochat.prompt.layout import message_source
 from airochat.prompt.scene import NARRATOR, Scene, Staged, persona_stage, stage
 from airochat.prompt.tokens import Tokenizer
 from airochat.prompt.wire import wire_text
@@ -19,6 +20,7 @@ __all__ = [
     "assemble",
     "greetings",
     "mark_spaces",
+    "message_source",
     "persona_stage",
     "plan_json",
     "speaker_stops",

@@ -16,6 +16,10 @@ SCENE = "scene"
 """The source of what a layout adds around the texts of cards and persona; it may hold their names."""
 
 
+MESSAGE = "message:"
+"""What the source of a message begins with; its id follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A piece of the prompt, before it is known whether it fits.
@@ -82,6 +86,14 @@ class PromptPlan:
     def reply_tokens(self, generated: tuple[int, ...]) -> tuple[int, ...]:
         """Return the ids to keep with a reply, by those generated after this prompt; none if some are not known."""
         return () if self.begun and not self.begun_tokens else (*self.begun_tokens, *generated)
+
+    @property
+    def horizon(self) -> str | None:
+        """The id of the oldest message in the prompt if older ones were left out; None if none was."""
+        rows = [row for row in self.report if row.source.startswith(MESSAGE)]
+        if all(row.included for row in rows):
+            return None
+        return next((row.source.removeprefix(MESSAGE) for row in rows if row.included), None)
 
     @property
     def text(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airochat.conversation import Message
-from airochat.prompt.blocks import SCENE, Block
+from airochat.prompt.blocks import MESSAGE, SCENE, Block
 from airochat.prompt.kept import Kept
 from airochat.templates.segment import ChatTurn, Part
 from airochat.templates.template import Template
@@ -62,7 +62,7 @@ def turns(
 
 def message_source(message: Message) -> str:
     """Return the source under which a message stands in the prompt and its report."""
-    return f"message:{message.id}"
+    return f"{MESSAGE}{message.id}"
 
 
 def as_turn(message: Message, kept: Kept | None) -> ChatTurn:

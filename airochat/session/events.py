@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airochat.backends.base import ModelInfo, Timings, Usage
+from airochat.backends.base import ModelInfo, Replaced, Timings, Usage
 from airochat.conversation import Message, Tree
 from airochat.prompt.blocks import PromptPlan
 
@@ -55,14 +55,29 @@ class TreeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HorizonMoved:
+    """The prompt has become too long for all messages: the model no longer sees those before ``message``.
+
+    None means that it sees all of them.
+    """
+
+    session: str
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """A turn has begun; its reply will have the id ``message`` and stand under ``parent``."""
+    """A turn has begun; its reply will have the id ``message`` and stand under ``parent``.
+
+    ``alternatives`` are the ids of the further replies that are written beside it.
+    """
 
     session: str
     turn: str
     message: str
     parent: str | None
     name: str
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +102,26 @@ class PromptRead:
 
 @dataclass(frozen=True, slots=True)
 class TextAdded:
-    """New text of the reply, and how many tokens it took."""
+    """New text of the reply, and how many tokens it took.
+
+    ``index`` is 0 for the reply itself, and from 1 on for the alternatives written beside it.
+    """
 
     session: str
     turn: str
     text: str
     tokens: int
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AlternativeEnded:
+    """One of the alternatives is complete; ``message`` is what was stored, None if nothing was written."""
+
+    session: str
+    turn: str
+    index: int
+    message: Message | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +129,7 @@ class TurnEnded:
     """A turn is over. ``message`` is the stored reply, None if nothing was written.
 
     ``reason`` is ``eos``, ``stop``, ``length``, ``user`` or ``failed``; on the last, ``error`` and ``hint`` are two
-    sentences for the user.
+    sentences for the user. ``replaced`` tells which banned phrases came up.
     """
 
     session: str
@@ -111,8 +140,9 @@ class TurnEnded:
     timings: Timings
     error: str = ""
     hint: str = ""
+    replaced: tuple[Replaced, ...] = ()
 
 
-TurnEvent = TurnStarted | PromptReady | PromptRead | TextAdded | TurnEnded
+TurnEvent = TurnStarted | PromptReady | PromptRead | TextAdded | AlternativeEnded | TurnEnded
 ModelEvent = ModelLoading | ModelReady | ModelFailed
-SessionEvent = TurnEvent | ModelEvent | TreeChanged | Notice
+SessionEvent = TurnEvent | ModelEvent | TreeChanged | HorizonMoved | Notice

@@ -79,6 +79,17 @@ class SessionFacts:
         """The backend that the next turn uses."""
         return self._manager.model.backend()
 
+    @property
+    def loaded_model(self) -> ModelInfo | None:
+        """The model if it is loaded; never waits for it."""
+        backend = self._manager.model.current
+        return None if backend is None else backend.info
+
+    @property
+    def read_ahead(self) -> bool:
+        """Whether the coming prompt may be read while nothing else is done."""
+        return self._manager.settings.read_ahead
+
     def wait_for_model(self, timeout: float | None = None) -> ModelInfo:
         """Block until the model is ready; raises `ModelError` or `TimeoutError`."""
         return self._manager.model.wait(timeout)

@@ -35,20 +35,23 @@ class Ledger:
         self._store.record_step(self._id, message.id)
         self.tree = self.tree.append(message)
 
-    def keep(self, message: Message) -> None:
-        """Add a finished reply; it is in the tree even if this raises."""
-        self.tree = self.tree.append(message)
-        self._unsaved.append(message)
+    def keep(self, message: Message, others: Sequence[Message] = ()) -> None:
+        """Add a finished reply and the alternatives beside it; they are in the tree even if this raises."""
+        for one in (message, *others):
+            self.tree = self.tree.append(one)
+        self.tree = self.tree.move(message.id)
+        self._unsaved += [message, *others]
         self.save_rest()
 
     def save_rest(self) -> None:
         """Store the replies that could not be stored before."""
         while self._unsaved:
             message = self._unsaved[0]
-            self._store.save_reply(self._id, message)
-            if message.id == self.tree.head:
+            shown = message.id == self.tree.head
+            self._store.save_reply(self._id, message, shown=shown)
+            if shown:
                 follows_user = message.parent is not None and self.tree[message.parent].role == "user"
-                first = len(self.tree.siblings(message.id)) == 1
+                first = self.tree.siblings(message.id)[0] == message.id
                 step = self._store.amend_step if follows_user and first else self._store.record_step
                 step(self._id, message.id)
             del self._unsaved[0]

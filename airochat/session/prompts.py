@@ -15,6 +15,7 @@ from airochat.prompt.macros import Macros, Scope, Variables
 from airochat.sampling import Sampling
 from airochat.session.events import ModelReady
 from airochat.session.planning import FALLBACK, Wanted, write
+from airochat.session.steering import begun_with
 from airochat.session.task import Task
 from airochat.templates import Template
 
@@ -77,7 +78,10 @@ class Prompts:
             prefill=task.prefill,
             names=_names(history, task.speaker),
         )
-        plan, template = write(wanted, info, manager.model.backend().tokenizer, sampling)
+        tokenizer = manager.model.backend().tokenizer
+        plan, template = write(wanted, info, tokenizer, sampling)
+        if task.begun and tokenizer is not None:
+            plan = begun_with(plan, task.begun, template, tokenizer)
         last, variables = stagings[-1]
         return Written(plan, template, variables, (*last.speakers, *wanted.names), last.labels)
 

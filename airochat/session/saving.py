@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
 from airochat.conversation import Message
@@ -14,7 +14,7 @@ SECONDS = 1.0
 
 
 class ReplySaver:
-    """While entered, saves ``snapshot()`` once a second if it has changed.
+    """While entered, saves the messages of ``snapshot()`` once a second, those that have changed.
 
     A failed save is told once to ``on_error`` and tried again a second later; the reply goes on meanwhile, since the
     text is still in memory and on the screen.
@@ -22,7 +22,7 @@ class ReplySaver:
 
     def __init__(
         self,
-        snapshot: Callable[[], Message | None],
+        snapshot: Callable[[], Iterable[Message]],
         save: Callable[[Message], None],
         on_error: Callable[[StoreError], None],
     ) -> None:
@@ -43,16 +43,16 @@ class ReplySaver:
         self._thread.join()
 
     def _run(self) -> None:
-        saved = 0
+        saved: dict[str, int] = {}
         told = False
         while not self._over.wait(SECONDS):
-            message = self._snapshot()
-            if message is None or len(message.text) == saved:
-                continue
-            try:
-                self._save(message)
-                saved = len(message.text)
-            except StoreError as error:
-                if not told:
-                    self._on_error(error)
-                told = True
+            for message in self._snapshot():
+                if len(message.text) == saved.get(message.id):
+                    continue
+                try:
+                    self._save(message)
+                    saved[message.id] = len(message.text)
+                except StoreError as error:
+                    if not told:
+                        self._on_error(error)
+                    told = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +14,19 @@ from airochat.characters import Card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import UsageError
 from airochat.hooks import MessageFacts, PluginHost
-from airochat.prompt import PromptPlan
 from airochat.prompt.macros import Variables
 from airochat.sampling import Sampling
+from airochat.session.ahead import Ahead
 from airochat.session.cast import NARRATOR
-from airochat.session.events import Notice, SessionEvent, TreeChanged, TurnEnded, TurnEvent
-from airochat.session.facts import SessionFacts
+from airochat.session.events import Notice, PromptReady, SessionEvent, TreeChanged, TurnEnded, TurnEvent
 from airochat.session.group import Group
+from airochat.session.insight import SessionInsight
 from airochat.session.ledger import Ledger
 from airochat.session.listeners import Listeners
 from airochat.session.profile import Profile
 from airochat.session.prompts import Prompts, Written
 from airochat.session.run import TurnRun
+from airochat.session.steering import Steering
 from airochat.session.task import Task, cut_short, rest_of
 from airochat.session.turn import Turn
 from airochat.session.variables import BranchVariables
@@ -35,8 +36,11 @@ from airochat.text import one_line, whole
 if TYPE_CHECKING:
     from airochat.session.manager import SessionManager
 
+MAX_REPLIES = 16
+"""How many alternatives one turn can write."""
 
-class Session(SessionFacts):
+
+class Session(SessionInsight):
     """One open conversation. All methods may be called from any thread.
 
     The tree is an immutable value that is exchanged as a whole, so a front end can keep the one it got.
@@ -56,7 +60,10 @@ class Session(SessionFacts):
         self.group = Group(self, manager.store)
         """The characters: who is here, who speaks next, who knows what."""
         self.variables = BranchVariables(manager.store, self.id)
+        self.ahead = Ahead(self)
+        """Reads the coming prompt while nothing else is done."""
         self._prompts = Prompts(self, manager)
+        self._steering = Steering(self)
         self._warned: set[str] = set()
         self._lock = threading.RLock()
         self._listeners: Listeners[SessionEvent] = Listeners()
@@ -69,17 +76,24 @@ class Session(SessionFacts):
     # -- writing ------------------------------------------------------------------------------------------------
 
     def send(
-        self, text: str, *, prefill: str = "", speaker: str = "", to: Sequence[str] = (), **sampling: Any
+        self,
+        text: str,
+        *,
+        n: int = 1,
+        prefill: str = "",
+        speaker: str = "",
+        to: Sequence[str] = (),
+        **sampling: Any,
     ) -> Turn:
         """Say ``text`` and let the model reply; the message is saved before this returns.
 
-        Macros in ``text`` are expanded. ``prefill`` is what the reply must start with, ``speaker`` the character that
-        answers, and ``to`` those who alone know of the message; other keyword arguments are sampling fields for this
-        turn. An empty text lets the model go on by itself: with its last reply if that was cut short, else with
-        another one. Raises `UsageError` if a reply is being written and `StoreError` if the message could not be
-        saved; then nothing has changed.
+        Macros in ``text`` are expanded. ``n`` replies are written, as alternatives of each other. ``prefill`` is what
+        they must start with, ``speaker`` the character that answers, and ``to`` those who alone know of the message;
+        other keyword arguments are sampling fields for this turn. An empty text lets the model go on by itself: with
+        its last reply if that was cut short, else with another one. Raises `UsageError` if a reply is being written
+        and `StoreError` if the message could not be saved; then nothing has changed.
         """
-        wanted = self.profile.effective_sampling(**sampling)
+        wanted = self._wanted(n, sampling)
         audience = [self.profile.cast.member(name).called for name in ([to] if isinstance(to, str) else to)]
         if speaker:
             self.profile.cast.find(speaker)
@@ -88,16 +102,16 @@ class Session(SessionFacts):
             if text.strip():
                 self._say(text, audience)
             elif self.history and not prefill and not speaker and cut_short(self.history[-1]):
-                return self._begin(rest_of(self.history[-1]), wanted)
+                return self._begin(rest_of(self.history[-1]), wanted, n)
             chosen = speaker or (audience[0] if len(audience) == 1 else "")
-            return self._begin(self._reply(prefill, chosen), wanted)
+            return self._begin(self._reply(prefill, chosen), wanted, n)
 
-    def speak(self, name: str = "", *, prefill: str = "", **sampling: Any) -> Turn:
+    def speak(self, name: str = "", *, n: int = 1, prefill: str = "", **sampling: Any) -> Turn:
         """Let a character speak, or the ``narrator``; by default the one whose turn it is."""
-        wanted = self.profile.effective_sampling(**sampling)
+        wanted = self._wanted(n, sampling)
         with self._lock:
             self._check_idle()
-            return self._begin(self._reply(prefill, name), wanted)
+            return self._begin(self._reply(prefill, name), wanted, n)
 
     def narrate(self, text: str) -> Message:
         """Tell what happens, as the narrator; nobody answers by itself."""
@@ -112,12 +126,12 @@ class Session(SessionFacts):
         self._tell_plugins(message)
         return message
 
-    def continue_(self, **sampling: Any) -> Turn:
+    def continue_(self, *, n: int = 1, **sampling: Any) -> Turn:
         """Write on where the last reply ends; the longer one becomes its sibling."""
-        wanted = self.profile.effective_sampling(**sampling)
+        wanted = self._wanted(n, sampling)
         with self._lock:
             self._check_idle()
-            return self._begin(rest_of(self._last_message()), wanted)
+            return self._begin(rest_of(self._last_message()), wanted, n)
 
     def impersonate(self, *, prefill: str = "", **sampling: Any) -> Turn:
         """Let the model write what the user says next."""
@@ -126,15 +140,29 @@ class Session(SessionFacts):
             self._check_idle()
             return self._begin(Task(self.tree.head, "user", prefill), wanted)
 
-    def swipe(self, message_id: str | None = None, **sampling: Any) -> Turn:
-        """Write another alternative of a reply, by default of the last one."""
-        wanted = self.profile.effective_sampling(**sampling)
+    def swipe(self, message_id: str | None = None, *, n: int = 1, **sampling: Any) -> Turn:
+        """Write ``n`` more alternatives of a reply, by default of the last one."""
+        wanted = self._wanted(n, sampling)
         with self._lock:
             self._check_idle()
             if message_id is None and self.history and self.history[-1].role != "assistant":
-                return self._begin(self._reply(), wanted)
+                return self._begin(self._reply(), wanted, n)
             target = self.tree[message_id] if message_id else self._last_message()
-            return self._begin(Task(target.parent, speaker=self._speaker_of(target)), wanted)
+            return self._begin(Task(target.parent, speaker=self.speaker_of(target)), wanted, n)
+
+    def steer(self, message_id: str, position: int, token: int, *, n: int = 1, **sampling: Any) -> Turn:
+        """Write an alternative of a reply that has ``token`` in place of its token number ``position``, from 0.
+
+        What stands before it is kept and not read again; what follows is written anew.
+        """
+        wanted = self._wanted(n, sampling)
+        kept = self._steering.tokens(message_id)
+        if not 0 <= position < len(kept):
+            raise UsageError(f"The reply has no token {position}.", f"It has {len(kept)}, from 0.")
+        begun = (*kept[:position], token)
+        with self._lock:
+            self._check_idle()
+            return self._begin(self._steering.task(message_id, begun), wanted, n)
 
     def edit(self, message_id: str, text: str) -> Message:
         """Write a changed copy of a message as its sibling, and move the head there; the old one stays."""
@@ -174,39 +202,7 @@ class Session(SessionFacts):
         if turn := self.turn:
             turn.stop()
 
-    # -- moving about -------------------------------------------------------------------------------------------
-
-    def move(self, message_id: str | None) -> None:
-        """Make this message the last one shown; what follows stays in the tree."""
-        with self._lock:
-            self._check_idle()
-            self._ledger.move(message_id)
-        self._tree_changed()
-
-    branch = move
-
-    def turn_to(self, message_id: str) -> None:
-        """Show the newest branch that goes through this message."""
-        with self._lock:
-            self._check_idle()
-            self._ledger.turn_to(message_id)
-        self._tree_changed()
-
-    def next_swipe(self) -> bool:
-        """Show the next alternative of the last message; False if this is the newest."""
-        return self._step_swipe(1)
-
-    def previous_swipe(self) -> bool:
-        """Show the alternative before the last message; False if this is the first."""
-        return self._step_swipe(-1)
-
-    def undo(self) -> bool:
-        """Take back the last step, such as a message with its reply; nothing is deleted. False if there is none."""
-        return self._travel(self._ledger.undo)
-
-    def redo(self) -> bool:
-        """Take the step again that `undo` took back. False if there is none."""
-        return self._travel(self._ledger.redo)
+    # -- settings -----------------------------------------------------------------------------------------------
 
     def set(self, **changes: Any) -> None:
         """Change settings of this session, and keep them with it.
@@ -243,22 +239,13 @@ class Session(SessionFacts):
         """Run a plugin's command, such as ``/note the rain grows louder``, and return its answer."""
         return self.plugins.run_command(line, self.context)
 
-    def prompt(self, text: str | None = None, *, speaker: str = "", **sampling: Any) -> PromptPlan:
-        """Return the prompt of the next turn, as if ``text`` were said; waits for a model that is being loaded."""
-        info = self.wait_for_model()
-        tree = self.tree
-        if text:
-            tree = tree.append(self._user_message(self._prompts.expanded(whole(text))[0]))
-        name = speaker or self.profile.speaker(tree.history, self.id)
-        task = Task(tree.head, speaker=name)
-        return self._prompts.write(task, info, self.profile.effective_sampling(**sampling), tree).plan
-
     def write(self, task: Task, info: ModelInfo, sampling: Sampling) -> Written:
         """Assemble the prompt of a turn."""
         return self._prompts.write(task, info, sampling, self.tree)
 
     def close(self) -> None:
         """Stop the running turn, wait for its end, and save what could not be saved before."""
+        self.ahead.stop()
         if turn := self.turn:
             turn.stop()
             turn.wait(10)
@@ -271,6 +258,8 @@ class Session(SessionFacts):
 
     def publish(self, event: SessionEvent) -> None:
         """Hand an event to the turn it belongs to and to all listeners."""
+        if isinstance(event, PromptReady):
+            self._note_horizon(event.plan)
         if self.turn is not None and isinstance(event, TurnEvent):
             self.turn.record(event)
         self._listeners.emit(event)
@@ -287,22 +276,26 @@ class Session(SessionFacts):
                 self.notice(warning)
 
     def save_reply(self, message: Message) -> None:
-        """Store the state of a reply that is being written."""
-        self._store.save_reply(self.id, message)
+        """Store the state of a reply while its turn goes on."""
+        self._store.save_reply(self.id, message, shown=False)
 
-    def keep_reply(self, message: Message, variables: Variables | None = None) -> None:
-        """Put a finished reply into the tree and the store; one that cannot be stored now is tried again later.
+    def keep_replies(
+        self, message: Message, others: Sequence[Message] = (), variables: Variables | None = None
+    ) -> None:
+        """Put a finished reply and the alternatives beside it into the tree and the store.
 
-        ``variables`` are those that macros in its prompt have set.
+        One that cannot be stored now is tried again later. ``variables`` are those that macros in the prompt have set.
         """
         try:
             with self._lock:
-                self._ledger.keep(message)
+                self._ledger.keep(message, others)
             if variables is not None:
-                self.variables.keep(message.id, variables)
+                for one in (message, *others):
+                    self.variables.keep(one.id, variables)
         finally:
             self._tree_changed()
-            self._tell_plugins(message)
+            for one in (message, *others):
+                self._tell_plugins(one)
 
     def end_turn(self, event: TurnEnded) -> None:
         """Publish the last event of the running turn and be idle again."""
@@ -315,14 +308,22 @@ class Session(SessionFacts):
 
     # -- inside -------------------------------------------------------------------------------------------------
 
+    def _wanted(self, n: int, sampling: Mapping[str, Any]) -> Sampling:
+        """Check how many replies are asked for, and return how they are chosen."""
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_REPLIES:
+            raise UsageError(f"n = {n!r} is no number of replies.", f"Ask for 1 to {MAX_REPLIES}.")
+        return self.profile.effective_sampling(**sampling)
+
     def _check_idle(self) -> None:
         if self.turn is not None:
             raise UsageError("A reply is being written.", "Stop it first, or wait for its end.")
 
-    def _begin(self, task: Task, sampling: Sampling) -> Turn:
+    def _begin(self, task: Task, sampling: Sampling, n: int = 1) -> Turn:
         turn_id = new_id()
-        turn = Turn(self.id, turn_id, new_id(), lambda: self._stop_request(turn_id))
-        self.group.inherit(turn.message_id, task)
+        ids = [new_id() for _ in range(n)]
+        turn = Turn(self.id, turn_id, ids, lambda: self._stop_request(turn_id))
+        for message_id in ids:
+            self.group.inherit(message_id, task)
         self.turn = turn
         runner = TurnRun(self, turn, task, sampling)
         threading.Thread(target=runner.run, name="airochat-turn", daemon=True).start()
@@ -336,13 +337,10 @@ class Session(SessionFacts):
         name = self.profile.cast.find(speaker).called if speaker else self.group.next()
         return Task(self.tree.head, prefill=prefill, speaker=name)
 
-    def _speaker_of(self, message: Message) -> str:
+    def speaker_of(self, message: Message) -> str:
         """Return who is to write another alternative of a message: whoever wrote it, if that is still here."""
         known = (*self.group.names, NARRATOR) if message.role == "assistant" else ()
         return message.name if message.name in known else self.group.next()
-
-    def _user_message(self, text: str) -> Message:
-        return Message(new_id(), self.tree.head, "user", self.user_name, text, time.time())
 
     def _typed(self, text: str, history: Sequence[Message] | None = None) -> tuple[str, Variables]:
         said, variables = self._prompts.expanded(whole(text), history)
@@ -365,26 +363,6 @@ class Session(SessionFacts):
             self.set(title=one_line(text, 48))
         self._tree_changed()
         self._tell_plugins(message)
-
-    def _last_message(self) -> Message:
-        if not self.history:
-            raise UsageError("There is no reply yet.", "Say something first.")
-        return self.history[-1]
-
-    def _step_swipe(self, by: int) -> bool:
-        position, count = self.swipe_position()
-        if not 1 <= position + by <= count or self.tree.head is None:
-            return False
-        self.turn_to(self.tree.siblings(self.tree.head)[position - 1 + by])
-        return True
-
-    def _travel(self, step: Callable[[], bool]) -> bool:
-        with self._lock:
-            self._check_idle()
-            moved = step()
-        if moved:
-            self._tree_changed()
-        return moved
 
     def _tree_changed(self) -> None:
         self._listeners.emit(TreeChanged(self.id, self.tree))

@@ -22,6 +22,8 @@ class Task:
     """Who speaks; empty for the user, or where there are no characters."""
     continued: Message | None = None
     """The message whose rest is to be written; the result is a sibling of it that says all."""
+    begun: tuple[int, ...] = ()
+    """Token ids that the reply begins with, as the model wrote them or could have."""
 
     @property
     def after(self) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from typing import Any
 
-from airochat.backends.base import Timings, Usage
+from airochat.backends.base import Replaced, Timings, Usage
 from airochat.conversation import Message
-from airochat.session.events import TextAdded, TurnEnded, TurnEvent
+from airochat.session.events import AlternativeEnded, TextAdded, TurnEnded, TurnEvent
 
 
 class Turn:
@@ -18,19 +18,27 @@ class Turn:
     same inside an event loop. All attributes may be read at any time from any thread.
     """
 
-    def __init__(self, session_id: str, turn_id: str, message_id: str, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, session_id: str, turn_id: str, message_ids: Sequence[str], on_stop: Callable[[], None]
+    ) -> None:
         self.session_id = session_id
         self.id = turn_id
-        self.message_id = message_id
-        """The id that the reply has, or will have."""
+        self.message_ids = tuple(message_ids)
+        """The ids that the replies have, or will have: the reply itself, then the alternatives beside it."""
         self._on_stop = on_stop
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self._events: list[TurnEvent] = []
         self._watchers: list[Callable[[], None]] = []
-        self._texts: list[str] = []
+        self._texts: list[list[str]] = [[] for _ in message_ids]
+        self._alternatives: dict[int, Message | None] = {}
         self._ended: TurnEnded | None = None
         self.stopping = False
         """True once somebody asked the turn to stop."""
+
+    @property
+    def message_id(self) -> str:
+        """The id that the reply has, or will have."""
+        return self.message_ids[0]
 
     @property
     def text(self) -> str:
@@ -38,9 +46,22 @@ class Turn:
         with self._changed:
             if self._ended is not None and self._ended.message is not None:
                 return self._ended.message.text
-            if len(self._texts) > 1:
-                self._texts = ["".join(self._texts)]
-            return self._texts[0] if self._texts else ""
+            return self._written(0)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of all replies so far: the reply itself, then the alternatives beside it."""
+        with self._changed:
+            others = (
+                message.text if (message := self._alternatives.get(index)) else self._written(index)
+                for index in range(1, len(self.message_ids))
+            )
+            return (self.text, *others)
+
+    def _written(self, index: int) -> str:
+        whole = "".join(self._texts[index])
+        self._texts[index] = [whole]
+        return whole
 
     @property
     def done(self) -> bool:
@@ -51,6 +72,19 @@ class Turn:
     def message(self) -> Message | None:
         """The stored reply, or None while there is none or if nothing was written."""
         return self._ended.message if self._ended else None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The stored reply and the alternatives beside it, in their order; those that are complete."""
+        others = (message for _, message in sorted(self._alternatives.items()) if message is not None)
+        first = self.message
+        found = (*((first,) if first else ()), *others)
+        return tuple({message.id: message for message in found}.values())
+
+    @property
+    def replaced(self) -> tuple[Replaced, ...]:
+        """The banned phrases that came up in the reply."""
+        return self._ended.replaced if self._ended else ()
 
     @property
     def usage(self) -> Usage:
@@ -140,7 +174,9 @@ class Turn:
         """Take in an event of this turn; called by the session that runs it."""
         with self._changed:
             if isinstance(event, TextAdded):
-                self._texts.append(event.text)
+                self._texts[event.index].append(event.text)
+            elif isinstance(event, AlternativeEnded):
+                self._alternatives[event.index] = event.message
             elif isinstance(event, TurnEnded):
                 self._ended = event
             self._events.append(event)

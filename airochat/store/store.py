@@ -154,10 +154,14 @@ class Store:
             except sqlite3.IntegrityError:
                 raise StoreError(f"The session {session_id} already has a message {message.id!r}.") from None
 
-    def save_reply(self, session_id: str, message: Message) -> None:
-        """Add a reply, or replace its stored state; the head moves to it once it is no longer running."""
+    def save_reply(self, session_id: str, message: Message, *, shown: bool = True) -> None:
+        """Add a reply, or replace its stored state.
+
+        The head moves to it once it is no longer running, unless it is not to be ``shown``.
+        """
         with self._database.writing() as connection:
-            _touch(connection, session_id, None if message.state == "running" else message.id)
+            head = message.id if shown and message.state != "running" else None
+            _touch(connection, session_id, head)
             connection.execute(_SAVE_REPLY, message_row(session_id, message))
 
     def messages(self, session_id: str) -> list[Message]:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from airochat.conversation import Message, Tree
 from airochat.prompt import NARRATOR
-from airochat.session.events import PromptRead, PromptReady, TextAdded, TreeChanged, TurnEnded, TurnStarted
+from airochat.session.events import (
+    AlternativeEnded,
+    HorizonMoved,
+    TreeChanged,
+    TurnEnded,
+    TurnEvent,
+    TurnStarted,
+)
 from airochat.text import clean, one_line
 from airochat.tui import words
 from airochat.tui.entries import Entry, Piece
@@ -45,9 +52,7 @@ class Conversation:
         self._keep: int | None = None
         self._last = False
 
-    def apply(
-        self, event: TreeChanged | TurnStarted | PromptReady | PromptRead | TextAdded | TurnEnded
-    ) -> None:
+    def apply(self, event: TreeChanged | HorizonMoved | TurnEvent) -> None:
         """Take in one event of the session."""
         match event:
             case TreeChanged(tree=tree):
@@ -60,6 +65,8 @@ class Conversation:
                 self._reshow()
             case TurnEnded():
                 self._end(event)
+            case AlternativeEnded() | HorizonMoved():
+                pass
             case _ if self.live is not None and self.live.start.turn == event.turn:
                 self.live.apply(event)
                 self._last = True

@@ -31,7 +31,7 @@ class Live:
                 self.prompt = plan.size
             case PromptRead(total=total):
                 self.read, self.prompt = event, total
-            case TextAdded(text=text, tokens=tokens):
+            case TextAdded(text=text, tokens=tokens, index=0):
                 self._add(text, tokens)
 
     def _add(self, text: str, tokens: int) -> None:

@@ -64,6 +64,22 @@ def test_other_settings_other_hash_or_other_processor_make_another_wheel(
     assert {folder.parent for folder in folders} == {environment.cache_folder()}
 
 
+def test_a_processor_whose_tiles_do_not_work_is_compiled_for_without_them(
+    environment: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llama = environment.requirements(LOCKED)[1]
+    monkeypatch.setattr(environment, "machine", lambda: "x86_64 avx512f amx_tile amx_int8")
+    assert environment.compiler_flags({"CFLAGS": "-O2"}) == {
+        "CFLAGS": f"-O2 {environment.NO_TILES}",
+        "CXXFLAGS": environment.NO_TILES,
+    }
+    with_tiles = environment.wheel_folder(llama, {})
+    monkeypatch.setattr(environment, "NO_TILES", "")
+    assert environment.wheel_folder(llama, {}) != with_tiles
+    monkeypatch.setattr(environment, "machine", lambda: "x86_64 avx512f")
+    assert environment.compiler_flags({}) == {}
+
+
 def test_a_comment_in_the_lock_does_not_compile_again(environment: ModuleType) -> None:
     llama = environment.requirements(LOCKED)[1]
     assert environment.wheel_folder(llama + "    # via another\n", {}) == environment.wheel_folder(llama, {})

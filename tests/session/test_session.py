@@ -251,7 +251,7 @@ def test_a_reply_that_cannot_be_saved_is_saved_later(desk: Desk, monkeypatch: py
     full = StoreError("The disk is full.", "Make room.")
     save = desk.manager.store.save_reply
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise full
 
     monkeypatch.setattr(desk.manager.store, "save_reply", fail)

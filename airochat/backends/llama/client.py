@@ -8,12 +8,13 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airochat.backends.base import (
+    CacheReport,
     Event,
     Failed,
     Finished,
@@ -21,6 +22,7 @@ from airochat.backends.base import (
     LoadEvent,
     ModelInfo,
     Request,
+    Scored,
     Timings,
     Usage,
 )
@@ -28,7 +30,8 @@ from airochat.backends.llama.life import Life, Run
 from airochat.backends.llama.tokens import EngineTokenizer
 from airochat.backends.llama.transport import ProcessTransport, ThreadTransport, Transport
 from airochat.backends.llama.wire import Encode, Open, Pieces, Stop
-from airochat.errors import AirochatError, EngineDied, ModelError
+from airochat.backends.several import one_by_one
+from airochat.errors import AirochatError, BackendError, EngineDied, ModelError
 from airochat.prompt.tokens import Tokenizer
 from airochat.settings import EngineOptions
 
@@ -86,8 +89,19 @@ class LlamaBackend:
         """The model's tokenizer; it stays usable when the engine has to be started anew."""
         return self._tokenizer
 
+    def score(self, prompt: Sequence[int], reply: Sequence[int], top: int = 10) -> list[Scored]:
+        """Tell how probable each token of a reply was; see `Backend.score`."""
+        raise BackendError("The tokens of a reply cannot be looked at.")
+
+    def cache_report(self) -> CacheReport:
+        """Tell what is kept in caches; see `Backend.cache_report`."""
+        return CacheReport()
+
     def generate(self, request: Request) -> Iterator[Event]:
         """Run one request; it can be stopped from this call on. See `Backend.generate`."""
+        return self._generate(request) if request.n == 1 else one_by_one(request, self._generate)
+
+    def _generate(self, request: Request) -> Iterator[Event]:
         run = Run(next(self._numbers), request)
         with self._changed:
             self._runs.add(run)

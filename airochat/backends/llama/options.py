@@ -37,11 +37,21 @@ def model_params(options: EngineOptions) -> Any:
     params.split_mode = _SPLIT[options.split_mode]
     params.main_gpu = options.main_gpu
     params.load_mode = _load_mode(options)
+    params.use_extra_bufts = not has_broken_tiles()
     if options.tensor_split:
         shares = (ctypes.c_float * L.llama_max_devices())(*options.tensor_split)
         params.tensor_split = ctypes.cast(shares, ctypes.POINTER(ctypes.c_float))
         params.keep_alive = shares
     return params
+
+
+def has_broken_tiles() -> bool:
+    """Return whether this build of llama.cpp would compute with AMX, which ends the process on its first prompt.
+
+    The compiler leaves out parts of the tiles' configuration (ggml-org/llama.cpp issue 20824, pull request 26954).
+    Weights that are not repacked for AMX, or for other special kernels, are computed by the usual ones.
+    """
+    return b"AMX_INT8 = 1" in L.llama_print_system_info()
 
 
 def _load_mode(options: EngineOptions) -> int:

@@ -11,13 +11,14 @@ import concurrent.futures
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from queue import SimpleQueue
 
 import httpx
 
 from airochat.backends.base import (
+    CacheReport,
     Event,
     Failed,
     Finished,
@@ -27,6 +28,7 @@ from airochat.backends.base import (
     Loading,
     ModelInfo,
     Request,
+    Scored,
     Timings,
     Usage,
 )
@@ -38,6 +40,7 @@ from airochat.backends.remote.protocol import Chunk, completion_body, read_chunk
 from airochat.backends.remote.reply import Reply
 from airochat.backends.remote.sse import EventParser
 from airochat.backends.remote.worker import Worker
+from airochat.backends.several import one_by_one
 from airochat.errors import AirochatError, BackendError, ModelError
 from airochat.prompt.tokens import Tokenizer
 
@@ -104,7 +107,20 @@ class RemoteBackend:
         return None
 
     def generate(self, request: Request) -> Iterator[Event]:
-        """Send one request, at once, and return its events; they end with `Finished` or `Failed`."""
+        """Send a request, at once, and return its events; several replies are asked for one after the other."""
+        return self._generate(request) if request.n == 1 else one_by_one(request, self._generate)
+
+    def score(self, prompt: Sequence[int], reply: Sequence[int], top: int = 10) -> list[Scored]:
+        """Raise `BackendError`: servers take text, not tokens."""
+        raise BackendError(
+            "A server does not tell how likely each token was.", "Load the model file itself for that."
+        )
+
+    def cache_report(self) -> CacheReport:
+        """Return an empty report: the server keeps its own cache."""
+        return CacheReport()
+
+    def _generate(self, request: Request) -> Iterator[Event]:
         events: SimpleQueue[Event] = SimpleQueue()
         with self._lock:
             if self._closed:
