@@ -27,6 +27,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "rope_freq_scale": (0.0, 1e3),
     "yarn_ext_factor": (-1.0, 100.0),
     "yarn_orig_ctx": (0, 10_000_000),
+    "n_seq_max": (1, 64),
+    "cache_disk": (0, 10_000_000),
 }
 _FRACTIONAL = frozenset({"rope_freq_base", "rope_freq_scale", "yarn_ext_factor"})
 
@@ -38,6 +40,10 @@ class EngineOptions:
     ``n_gpu_layers`` is a number, ``all``, or ``auto`` (as many as fit). ``n_ctx`` ``auto``
     takes the trained context, up to 8192. Thread counts of 0 mean one per physical core. ``rope_*`` of 0 and a
     negative ``yarn_ext_factor`` take the model's own values. ``lora`` lists adapter files with a scale each.
+
+    ``n_seq_max`` is how many replies are written side by side at most. ``kv_reuse`` ``shift`` lets parts of the cache
+    move to other places of the prompt, where the model can, which is an approximation; ``exact`` reads them again.
+    ``cache_ram`` and ``cache_disk`` are MiB for saved states; 0 saves none, ``auto`` takes a quarter of the free RAM.
     """
 
     engine: str = "process"
@@ -62,6 +68,10 @@ class EngineOptions:
     yarn_ext_factor: float = -1.0
     yarn_orig_ctx: int = 0
     lora: tuple[tuple[str, float], ...] = ()
+    n_seq_max: int = 8
+    kv_reuse: str = "shift"
+    cache_ram: int | str = "auto"
+    cache_disk: int = 2048
 
     def __post_init__(self) -> None:
         checks.choice("engine", self.engine, ("process", "thread"))
@@ -70,6 +80,9 @@ class EngineOptions:
         checks.choice("type_k", self.type_k, KV_TYPES)
         checks.choice("type_v", self.type_v, KV_TYPES)
         checks.choice("rope_scaling", self.rope_scaling, ("model", "none", "linear", "yarn", "longrope"))
+        checks.choice("kv_reuse", self.kv_reuse, ("shift", "exact"))
+        if self.cache_ram != "auto":
+            checks.number("cache_ram", self.cache_ram, 0, 10_000_000, whole=True)
         if self.n_gpu_layers not in ("auto", "all"):
             checks.number("n_gpu_layers", self.n_gpu_layers, 0, 10_000, whole=True)
         if self.n_ctx != "auto":

@@ -79,15 +79,15 @@ def loops(path: Path, n_ctx: int, threads: int) -> Iterator[Loops]:
 
 
 def run_airochat(engine: Engine, prompt: tuple[int, ...], count: int) -> float:
-    engine._forget()  # the bare loop has used the same context
+    engine._cache.forget()  # the bare loop has used the same context
     *_, end = engine.generate(Request("benchmark", prompt, SAMPLING.replace(max_tokens=count)))
     assert isinstance(end, Finished) and end.usage.generated == count, end
     return end.timings.tokens_per_s
 
 
 def run_bare(model: Model, prompt: tuple[int, ...], count: int) -> float:
-    sample, decode, context = L.llama_sampler_sample, L.llama_decode, model.context
-    L.llama_memory_clear(model.memory, True)
+    sample, decode, context = L.llama_sampler_sample, L.llama_decode, model.context.handle
+    model.context.clear()
     batch = L.llama_batch_init(len(prompt), 0, 1)
     with closing(Sampler(model.vocab, SAMPLING, prompt)) as sampler:
         feed(batch, prompt, 0)

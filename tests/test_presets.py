@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airochat.errors import SettingsError
 from airochat.presets import Presets, card_sampling, layers, parse_preset, preset_toml
-from airochat.sampling import FIELDS, OFF, Sampling, unheeded, unheeded_notice
+from airochat.sampling import FIELDS, OFF, Sampling, ban_regex, unheeded, unheeded_notice
 from airochat.settings import Settings
 
 
@@ -156,6 +156,19 @@ def test_fields_that_a_backend_does_not_know_are_told_in_one_sentence() -> None:
         ({"json_schema": "{}", "grammar": "root ::= [a]"}, "both set"),
         ({"grammar": 7}, "not a text"),
         ({"mirostat": 3}, "mirostat"),
+        ({"banned": "shiver"}, "not a list of texts"),
+        ({"banned": ["a", ""]}, "not a list of texts"),
+        ({"banned": ["a"] * 501}, "501 texts"),
+        ({"banned": ["a" * 201]}, "up to 200 characters"),
+        ({"banned": [f"/a{number}/" for number in range(51)]}, "51 regexes"),
+        ({"banned": ["/(a/"]}, "no regex: missing )"),
+        ({"banned": ["/a*/"]}, "bans every text"),
+        ({"banned": [r"/\b/"]}, "bans every text"),
+        ({"banned": ["/./s"]}, "bans every text"),
+        ({"banned": ["/a{9999999999}/"]}, "repeats too much"),
+        ({"banned": ["/((a{99}){99}){99}/"]}, "repeats too much"),
+        ({"banned": ["/a(?R)?b/"]}, "repeats too much"),
+        ({"banned": ["/(?r)ab/"]}, "searches backwards"),
         ({"typical_p": -0.1}, "typical_p"),
     ],
 )
@@ -170,6 +183,24 @@ def test_tables_become_what_the_fields_hold() -> None:
     assert (made.json_schema, made.logit_bias) == ('{"type": "string"}', ((" dog", -5),))
 
 
+def test_a_banned_text_is_a_regex_only_between_slashes() -> None:
+    made = Sampling(banned=("/me waves", "a/b/c", "/x+y/im", "/path/x"))
+    assert [ban_regex(entry) is None for entry in made.banned] == [True, True, False, True]
+    assert ban_regex("/x+y/im").search("a XXY")
+    assert ban_regex("/x+y/").search("a XXY") is None
+
+
+@given(st.text(st.sampled_from("ab(){}[]|*+?^$\\.,1-:<>=!i/"), max_size=14))
+def test_any_regex_is_compiled_or_refused(pattern: str) -> None:
+    try:
+        made = Sampling(banned=(f"/{pattern}/i",))
+    except SettingsError as refusal:
+        assert refusal.message
+    else:
+        assert made.active() >= {"banned"}
+
+
 def test_all_fields_survive_as_json() -> None:
     made = Sampling(logit_bias=((" dog", -5.0), (7, 2.0)), stop=("###",), samplers=("dry",), seed=3)
+    made = made.replace(banned=["Elara", r"/\bshivers?\b/i"])
     assert Sampling().replace(**json.loads(json.dumps(made.stored()))) == made

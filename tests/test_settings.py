@@ -36,6 +36,7 @@ def test_overrides_reach_their_group() -> None:
         ({"temperature": "hot"}, "not a number"),
         ({"seed": 2**32 - 1}, "seed"),
         ({"stop": "###"}, "stop"),
+        ({"banned": ["/(/"]}, "banned"),
         ({"theme": 7}, "theme"),
         ({"lora": ["a.gguf"]}, "with a scale"),
         ({"lora": "a.gguf"}, "with a scale"),

@@ -31,4 +31,6 @@ def create_backend(ref: str, settings: Settings, home: Home) -> Backend:
     from airochat.backends.llama.client import LlamaBackend
 
     path = library.resolve(ref, library.model_folders(settings, home))
-    return LlamaBackend(path, settings.engine, log=home.folder("logs") / "engine.log")
+    return LlamaBackend(
+        path, settings.engine, home.folder("logs") / "engine.log", states=home.folder("cache") / "kv"
+    )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from airochat.backends.bans import NO_BANS, BanReport
 from airochat.prompt.tokens import Tokenizer
 from airochat.sampling import FIELDS, Sampling
 from airochat.templates.segment import Vocabulary
@@ -126,22 +127,14 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
-    """A banned phrase that came up in a reply, how often, and whether it was let through in the end."""
-
-    phrase: str
-    times: int
-    passed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ReplyEnded:
     """One of several replies has ended while others go on; ``tokens`` as in `Finished`."""
 
     index: int
     reason: StopReason
     tokens: tuple[int, ...] = ()
-    replaced: tuple[Replaced, ...] = ()
+    bans: BanReport = NO_BANS
+    """What was done about banned phrases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +149,8 @@ class Finished:
     usage: Usage
     timings: Timings
     tokens: tuple[int, ...] = ()
-    replaced: tuple[Replaced, ...] = ()
+    bans: BanReport = NO_BANS
+    """What was done about banned phrases."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,11 @@ def one_by_one(request: Request, serve: Callable[[Request], Iterator[Event]]) ->
                     return
                 case Finished():
                     used = _sum(used, event.usage)
-                    if index:
-                        yield ReplyEnded(index, event.reason, event.tokens, event.replaced)
                     end = end or event
-                    stopped = event.reason == "user"
-                    if stopped or index == request.n - 1:
+                    over = event.reason == "user" or index == request.n - 1
+                    if index or not over:
+                        yield ReplyEnded(index, event.reason, event.tokens, event.bans)
+                    if over:
                         yield dataclasses.replace(end, usage=used)
                         return
 

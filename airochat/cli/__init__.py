@@ -16,7 +16,7 @@ COMMANDS = {
     "chats": "List, show, export, delete and restore chats.",
     "cards": "List, show, check, import, export and edit characters.",
     "personas": "List, add and choose personas: who you are in chats.",
-    "models": "List models, tell what a file is and what fits, and convert old ones.",
+    "models": "List and download models, tell what a file is and what fits, and convert old ones.",
     "templates": "List and show prompt templates, and find the one for a model.",
     "presets": "List, show and import sampling presets, and tell which values count.",
     "forms": "Use the request forms that the Airoboros models were trained on.",
@@ -37,6 +37,9 @@ CHAT_OPTIONS = ("model", "card", "persona", "session", "theme", "template", "pre
     subcommand_metavar="[COMMAND [ARGS]…]",
 )
 @click.option("--model", metavar="M", help="A path, a known name, demo, or remote:ADDRESS.")
+@click.option(
+    "--lora", metavar="FILE[:SCALE]", multiple=True, help="A LoRA adapter for the model, and its strength."
+)
 @click.option(
     "--card",
     metavar="C",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+LORA = "airochat.lora"
+"""Where a click context keeps what was given with ``--lora`` behind a command."""
+
 _UNSAFE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -146,7 +149,18 @@ def put(text: str, end: str = "\n") -> None:
 
 def _overrides(ctx: click.Context, overrides: dict[str, Any]) -> dict[str, Any]:
     changes = dict(map(_setting, ctx.find_root().params.get("changes", ())))
+    if adapters := (*ctx.find_root().params.get("lora", ()), *ctx.meta.get(LORA, ())):
+        changes["lora"] = tuple(map(_adapter, adapters))
     return changes | {name: value for name, value in overrides.items() if value is not None}
+
+
+def _adapter(text: str) -> tuple[str, float]:
+    """Split ``FILE[:SCALE]``, in which FILE may have a colon of its own."""
+    path, colon, scale = text.rpartition(":")
+    try:
+        return (path, float(scale)) if colon and path else (text, 1.0)
+    except ValueError:
+        return text, 1.0
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ from airochat.cli.common import json_option, load_settings, open_home, print_jso
 from airochat.cli.lazy import report
 from airochat.cli.models_convert import convert
 from airochat.cli.models_fit import fit
+from airochat.cli.models_pull import pull
 from airochat.errors import ModelError
 
 if TYPE_CHECKING:
+    from airochat.backends.llama.glance import Glance
     from airochat.backends.llama.header import Header
     from airochat.backends.llama.library import Model
     from airochat.templates import Choice
@@ -32,16 +34,17 @@ _FACTS = {
     "chat_template": "has_chat_template",
     "gguf_version": "version",
 }
-_TITLES = ("", "NAME", "SIZE", "WEIGHTS", "QUANT", "CONTEXT", "TEMPLATE", "NOTE")
+_TITLES = ("", "NAME", "SIZE", "WEIGHTS", "QUANT", "CONTEXT", "TEMPLATE", "FITS", "NOTE")
 
 
 @click.group()
 def models() -> None:
-    """List models, and tell what a model file is."""
+    """List and download models, and tell what a model file is."""
 
 
 models.add_command(convert)
 models.add_command(fit)
+models.add_command(pull)
 
 
 @models.command("list")
@@ -50,12 +53,14 @@ models.add_command(fit)
 def list_models(ctx: click.Context, as_json: bool) -> None:
     """List the models in your folders, and the demo model; a star marks the one in use."""
     from airochat.backends.llama import library
+    from airochat.backends.llama.glance import Glance
 
     settings = load_settings(ctx)
     folders = library.model_folders(settings, open_home(ctx))
     found = library.known_models(folders)
-    template = _template(ctx)
-    rows = [_row(model, settings.model in (model.name, str(model.path)), template) for model in found]
+    used = _path_in_use(settings.model, folders)
+    tell = _Teller(Glance(settings.engine), _template(ctx))
+    rows = [tell.row(model, model.path.resolve() == used) for model in found]
     if as_json:
         print_json({"models": rows, "folders": [str(folder) for folder in folders]})
     elif rows:
@@ -137,10 +142,13 @@ def _usable(ctx: click.Context, ref: str) -> str:
         return ref
     from airochat.backends.llama import gguf, library
 
-    path = library.resolve(ref, library.model_folders(load_settings(ctx), open_home(ctx)))
+    folders = library.model_folders(load_settings(ctx), open_home(ctx))
+    path = library.resolve(ref, folders)
     gguf.check_model_file(path)
-    named_by_path = Path(ref).expanduser() == path
-    return str(path.absolute()) if named_by_path else ref
+    if Path(ref).expanduser() == path:
+        return str(path.absolute())
+    # Not the beginning of a name: another model that begins so may come.
+    return ref if ref == library.DEMO or "/" in ref else library.name_of(path, folders)
 
 
 def _template(ctx: click.Context) -> Callable[[Path, Header], Choice]:
@@ -151,19 +159,47 @@ def _template(ctx: click.Context) -> Callable[[Path, Header], Choice]:
     return lambda path, header: detect(str(path), header.metadata, Vocabulary(), known)
 
 
-def _row(model: Model, used: bool, template: Callable[[Path, Header], Choice]) -> dict[str, Any]:
-    """Return the facts of one model for the list, all None but for place and size if it cannot be used."""
-    from airochat.backends.llama import gguf
+def _path_in_use(ref: str, folders: Sequence[Path]) -> Path | None:
+    """Return the file that the settings name; one that is gone is reported, since the list cannot show it."""
+    from airochat.backends.llama import library
 
-    row = {"name": model.name, "used": used, "path": str(model.path), "parts": model.parts}
-    unknown = {**dict.fromkeys(_FACTS), "size": model.size, "template": None}
-    if model.note:
-        return {**row, **unknown, "note": f"{model.legacy}: {model.note}" if model.legacy else model.note}
+    if not ref or ref == "scripted" or ref.startswith("remote:"):
+        return None
     try:
-        header = gguf.check_model_file(model.path)
+        return library.resolve(ref, folders).resolve()
     except ModelError as error:
-        return {**row, **unknown, "note": error.message.replace(str(model.path), "it")}
-    return {**row, **_facts(header), "template": template(model.path, header).template.name, "note": ""}
+        report(
+            f"The model in use cannot be opened: {error.message}", "Choose one with `airochat models use`."
+        )
+        return None
+
+
+class _Teller:
+    """Tells the facts of models for the list; all are None, but for place and size, that a file does not give."""
+
+    def __init__(self, glance: Glance, template: Callable[[Path, Header], Choice]) -> None:
+        self._glance = glance
+        self._template = template
+
+    def row(self, model: Model, used: bool) -> dict[str, Any]:
+        place = {"name": model.name, "used": used, "path": str(model.path), "parts": model.parts}
+        row = {**place, "kind": model.kind, **dict.fromkeys(_FACTS), "template": None, "fits": None}
+        row |= {"size": model.size, "note": f"{model.legacy}: {model.note}" if model.legacy else model.note}
+        return row if model.legacy else row | self._read(model)
+
+    def _read(self, model: Model) -> dict[str, Any]:
+        from airochat.backends.llama import gguf
+
+        try:
+            if model.kind != "model":
+                return _facts(gguf.read_header(model.path))
+            if model.note:
+                return {}
+            header = gguf.check_model_file(model.path)
+        except ModelError as error:
+            return {"note": model.note or error.message.replace(str(model.path), "it")}
+        fits = self._glance.of_file(header)
+        return {**_facts(header), "template": self._template(model.path, header).template.name, "fits": fits}
 
 
 def _facts(header: Header) -> dict[str, Any]:
@@ -172,6 +208,7 @@ def _facts(header: Header) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     from airochat.backends.llama.ggml import size_text
+    from airochat.backends.llama.glance import WORDS
 
     return (
         "*" if row["used"] else "",
@@ -181,6 +218,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["quantisation"] or "",
         str(row["n_ctx_train"] or ""),
         row["template"] or "",
+        WORDS.get(row["fits"], ""),
         row["note"],
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -66,10 +67,11 @@ _LOST: Mapping[str, Any] = {
     "rep_pen_slope": 0,
     "rep_pen_decay": 0,
     "skew": 0,
-    "banned_tokens": "",
     "max_tokens_second": 0,
 }
 """Keys without a counterpart here, and the value at which each does nothing."""
+_MOST_BANNED = 1000
+"""How many banned texts of a preset are looked at."""
 _ORDER = {
     "repetition_penalty": "penalties",
     "presence_penalty": "penalties",
@@ -140,6 +142,8 @@ def from_tavern(text: str) -> ImportedPreset:
     if _on(found.get("ban_eos_token")) or _on(found.get("ignore_eos_token")):
         values["ignore_eos"] = True
     values |= reader.biases(found.get("logit_bias"))
+    if found.get("send_banned_tokens") is not False:
+        values |= reader.banned()
     values |= reader.order(found.get("samplers"), found.get("temperature_last"))
     return reader.done(values, "Imported from a preset of SillyTavern.")
 
@@ -206,6 +210,30 @@ class _Reader:
         pairs = [(row.get("text"), row.get("value")) for row in rows if row.get("text")]
         return {"logit_bias": tuple(pairs)} if pairs else {}
 
+    def banned(self) -> dict[str, Any]:
+        """Return the texts that must not come: lines, in quotes or without, and KoboldCpp's list."""
+        lines, texts = self._found.get("banned_tokens"), self._found.get("banned_strings")
+        given = [line.strip() for line in lines.splitlines()] if isinstance(lines, str) else []
+        kept = [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+        for line in filter(None, given):
+            if line.startswith("["):
+                self._warnings.append(
+                    f"Left out: the banned token ids {line[:60]}, which fit one model only."
+                )
+            else:
+                kept.append(line[1:-1] if len(line) > 1 and line[0] == line[-1] == '"' else line)
+        phrases = list(dict.fromkeys(filter(None, kept)))
+        banned: tuple[str, ...] = ()
+        refused = phrases[_MOST_BANNED:]
+        for phrase in phrases[:_MOST_BANNED]:
+            try:
+                banned = Sampling(banned=(*banned, _plain_ban(phrase))).banned
+            except SettingsError:
+                refused.append(phrase)
+        if refused:
+            self._warnings.append(f"Left out: {len(refused)} banned texts, such as {refused[0][:60]!r}.")
+        return {"banned": banned} if banned else {}
+
     def done(self, values: dict[str, Any], why: str) -> ImportedPreset:
         """Check the values and return them with all warnings."""
         for key, off in _LOST.items():
@@ -225,6 +253,11 @@ class _Reader:
 def _dynamic(low: float, high: float) -> dict[str, Any]:
     """Return a temperature between two borders as its middle and half of its width."""
     return {"temperature": (low + high) / 2, "dynatemp_range": abs(high - low) / 2}
+
+
+def _plain_ban(text: str) -> str:
+    """Return a banned text so that it stays one: between two slashes it would be a regex."""
+    return f"/{re.escape(text)}/i" if re.fullmatch(r"/.+/[ims]*", text, re.DOTALL) else text
 
 
 def _on(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Slash commands about the characters, for every front end."""
+"""Slash commands about the characters and the replies, for every front end."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 
 from airochat.checks import did_you_mean
 from airochat.errors import UsageError
+from airochat.session import token_text
 from airochat.session.cast import NARRATOR
-from airochat.session.session import Session
+from airochat.session.session import MAX_REPLIES, Session
 from airochat.session.turn import Turn
 from airochat.text import one_line
+
+USUAL_SWIPES = 4
+"""How many alternatives are written if nobody says how many."""
 
 Sampling = Mapping[str, Any]
 Answer = Turn | str
@@ -97,6 +101,39 @@ def _persona(session: Session, rest: str, sampling: Sampling) -> Answer:
     return f"You are {session.user_name}."
 
 
+def _swipes(session: Session, rest: str, sampling: Sampling) -> Answer:
+    count = _number(rest or str(USUAL_SWIPES), f"/swipes N, from 1 to {MAX_REPLIES}.")
+    return session.swipe(n=count, **sampling)
+
+
+def _tokens(session: Session, rest: str, sampling: Sampling) -> Answer:
+    number = None if rest in ("", "all") else _number(rest, "/tokens, /tokens all, or /tokens NUMBER.")
+    scored = session.alternatives()
+    if number is not None:
+        return token_text.place(scored, number)
+    return token_text.listing(scored, everything=rest == "all")
+
+
+def _steer(session: Session, rest: str, sampling: Sampling) -> Answer:
+    usage = "/steer NUMBER RANK, or /steer NUMBER TEXT; /tokens NUMBER lists the ranks."
+    place, _, wanted = rest.partition(" ")
+    number = _number(place, usage)
+    if not wanted.strip():
+        raise UsageError("What shall stand there?", usage)
+    scored, tokenizer = session.alternatives(), session.backend.tokenizer
+    one = token_text.chosen(scored, number)
+    if session.head is None or tokenizer is None:
+        raise UsageError("There is no reply to steer.")
+    token = token_text.wanted_token(one, wanted.strip(), tokenizer)
+    return session.steer(session.head, number - 1, token, **sampling)
+
+
+def _number(text: str, usage: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UsageError(f"{one_line(text, 40)!r} is no number.", usage)
+    return int(text)
+
+
 def _split_name(session: Session, rest: str) -> tuple[str, str]:
     """Split off the name of a character, which may have several words."""
     for name in sorted(session.group.names, key=len, reverse=True):
@@ -118,6 +155,13 @@ CHAT_COMMANDS: dict[str, ChatCommand] = {
     "persona": ChatCommand("/persona [NAME|off]", "who you are in this chat", _persona),
     "scenario": ChatCommand(
         "/scenario [TEXT|off]", "where this chat takes place, instead of the card's", _scenario
+    ),
+    "swipes": ChatCommand("/swipes [N]", "write N more alternatives of the last reply at once", _swipes),
+    "tokens": ChatCommand(
+        "/tokens [all|N]", "how likely the last reply's tokens were, or what else fits", _tokens
+    ),
+    "steer": ChatCommand(
+        "/steer N RANK|TEXT", "write the last reply anew from token N on, with another one", _steer
     ),
 }
 """The commands by name."""

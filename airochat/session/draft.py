@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,8 @@ class Origin:
     written: Written
     sampling: Sampling
     """With the seed of the first reply."""
+    created: float
+    """When the turn began to write, in seconds since 1970: by this, replies of one turn know each other."""
 
 
 class Draft:
@@ -42,7 +43,6 @@ class Draft:
         self._origin = origin
         self._plan, self._template = origin.written.plan, origin.written.template
         self._index, self._id, self._name = index, message_id, name
-        self._created = time.time()
         self._raw: list[str] = []
         self._text = self._plan.begun
         self._shown = False
@@ -69,7 +69,7 @@ class Draft:
     def final(self, end: Finished | Failed | ReplyEnded | None) -> Message | None:
         """Return the message that the reply has become, or None if nothing was written."""
         raw, begun = "".join(self._raw), self._plan.begun
-        if not raw.strip():
+        if not raw.strip() and not self._is_whole(end):
             return None
         whole = self._template.finish(raw, begun)
         if not whole.strip():
@@ -79,7 +79,7 @@ class Draft:
         session = self._origin.session
         changed = session.plugins.reply(session.context, self._tidied(whole, end))
         tokens: tuple[int, ...] = ()
-        if isinstance(end, (Finished, ReplyEnded)) and changed == whole:
+        if isinstance(end, (Finished, ReplyEnded)) and changed == whole and (end.tokens or not raw):
             tokens = self._plan.reply_tokens(end.tokens)
         usage = end.usage if isinstance(end, (Finished, Failed)) else Usage()
         state, reason = _ending(end)
@@ -87,6 +87,12 @@ class Draft:
         if changed == whole:
             return message
         return dataclasses.replace(message, provenance=dataclasses.replace(message.provenance, raw=whole))
+
+    def _is_whole(self, end: Finished | Failed | ReplyEnded | None) -> bool:
+        """Return whether the model found nothing to add to the tokens that its reply was to begin with."""
+        return (
+            bool(self._origin.task.begun) and isinstance(end, (Finished, ReplyEnded)) and end.reason != "user"
+        )
 
     def _message(
         self, text: str, state: State, tokens: tuple[int, ...], usage: Usage, reason: str = ""
@@ -106,7 +112,7 @@ class Draft:
             role=origin.task.role,
             name=self._name,
             text=text,
-            created=self._created,
+            created=origin.created,
             state=state,
             tokens=tokens,
             provenance=provenance,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airochat.backends.base import ModelInfo, Replaced, Timings, Usage
+from airochat.backends.bans import NO_BANS, BanReport
+from airochat.backends.base import ModelInfo, Timings, Usage
 from airochat.conversation import Message, Tree
 from airochat.prompt.blocks import PromptPlan
 
@@ -129,7 +130,7 @@ class TurnEnded:
     """A turn is over. ``message`` is the stored reply, None if nothing was written.
 
     ``reason`` is ``eos``, ``stop``, ``length``, ``user`` or ``failed``; on the last, ``error`` and ``hint`` are two
-    sentences for the user. ``replaced`` tells which banned phrases came up.
+    sentences for the user. ``bans`` tells what was done about banned phrases.
     """
 
     session: str
@@ -140,7 +141,7 @@ class TurnEnded:
     timings: Timings
     error: str = ""
     hint: str = ""
-    replaced: tuple[Replaced, ...] = ()
+    bans: BanReport = NO_BANS
 
 
 TurnEvent = TurnStarted | PromptReady | PromptRead | TextAdded | AlternativeEnded | TurnEnded

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airochat.backends.base import Backend, ModelInfo
+from airochat.backends.base import Backend, CacheReport, ModelInfo
 from airochat.characters import Card, Persona, read_card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import AirochatError, StoreError, UsageError
@@ -96,6 +96,11 @@ class SessionManager:
     def wait_for_model(self, timeout: float | None = None) -> ModelInfo:
         """Block until the model is ready; raises `ModelError` or `TimeoutError`."""
         return self.model.wait(timeout)
+
+    def cache_report(self) -> CacheReport:
+        """Tell what the model's engine keeps so that no token is read twice; empty before a model is loaded."""
+        backend = self.model.current
+        return CacheReport() if backend is None else backend.cache_report()
 
     def models(self) -> list[Model]:
         """List the model files that can be used: the demo model, and those in the folders for models."""
@@ -279,12 +284,14 @@ def open(
 
 
 def _with_partial_reply(tree: Tree) -> Tree:
-    """Move the head onto a reply that was being written when the program was killed, if it is the newest message."""
+    """Move the head onto the reply that was being written when the program was killed, if its turn was the newest."""
     newest: Message | None = next(reversed(tree.messages.values()), None)
-    if newest is None or newest.state != "running" or tree.head is None:
+    if newest is None or tree.head is None:
         return tree
-    beside = newest.parent == tree[tree.head].parent
-    return tree.move(newest.id) if newest.parent == tree.head or beside else tree
+    beside = (tree[one] for one in tree.siblings(newest.id))
+    begun = [one.id for one in beside if one.state == "running" and one.created == newest.created]
+    here = newest.parent in (tree.head, tree[tree.head].parent)
+    return tree.move(begun[0]) if begun and here else tree
 
 
 def _log_to(path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from typing import TYPE_CHECKING
 
+from airochat.backends.bans import NO_BANS
 from airochat.backends.base import (
     Failed,
     Finished,
@@ -56,6 +58,8 @@ class TurnRun:
         self._drafts: list[Draft] = []
         self._ended: dict[int, Message | None] = {}
         """The alternatives that are complete, by their number."""
+        self._first_end: ReplyEnded | None = None
+        """How the first reply ended, if others went on."""
         self._end: Finished | Failed | None = None
 
     def run(self) -> None:
@@ -92,7 +96,7 @@ class TurnRun:
             sampling = sampling.replace(seed=secrets.randbelow(MAX_SEED + 1))
         session.warn(session.profile.card_sampling[1])
         session.warn(unheeded_notice(sampling, info.sampling_fields))
-        self._origin = Origin(session, self._task, info, written, sampling)
+        self._origin = Origin(session, self._task, info, written, sampling, time.time())
         self._drafts = [
             Draft(self._origin, index, message_id, self._name)
             for index, message_id in enumerate(turn.message_ids)
@@ -107,6 +111,8 @@ class TurnRun:
                     case TextDelta(text, tokens, index):
                         shown = self._drafts[index].add(text)
                         session.publish(TextAdded(session.id, turn.id, shown, tokens, index))
+                    case ReplyEnded(index=0):
+                        self._first_end = event
                     case ReplyEnded():
                         self._end_alternative(event.index, event)
                     case _:
@@ -136,12 +142,15 @@ class TurnRun:
     def _end_alternative(self, index: int, end: Finished | Failed | ReplyEnded | None) -> None:
         """Keep one of the replies beside the first; it is in the store before anybody hears of it."""
         session, message = self._session, self._drafts[index].final(end)
+        # Those before it come first in the store, so that the alternatives keep their order.
+        earlier = [] if self._ended else self._partial()
         self._ended[index] = message
-        if message is not None:
-            try:
-                session.save_reply(message)
-            except StoreError as error:
-                session.notice(error.message, error.hint)
+        try:
+            for one in (*earlier, message):
+                if one is not None:
+                    session.save_reply(one)
+        except StoreError as error:
+            session.notice(error.message, error.hint)
         session.publish(AlternativeEnded(session.id, self._turn.id, index, message))
 
     def _finish(self) -> None:
@@ -149,7 +158,8 @@ class TurnRun:
         for index in range(1, len(self._drafts)):
             if index not in self._ended:
                 self._end_alternative(index, end if isinstance(end, Failed) else None)
-        message = self._drafts[0].final(end) if self._drafts else None
+        first_end = end if isinstance(end, Finished) else self._first_end or end
+        message = self._drafts[0].final(first_end) if self._drafts else None
         others = [other for _, other in sorted(self._ended.items()) if other is not None]
         if message is None and others:
             message = others.pop(0)
@@ -167,9 +177,10 @@ class TurnRun:
             case Failed(error_text, hint, usage):
                 reason = "failed"
         session.plugins.notify("on_turn_finished", session.context, self._facts(message, reason))
-        replaced = end.replaced if isinstance(end, Finished) else ()
+        bans = end.bans if isinstance(end, Finished) else NO_BANS
+        session.warn(bans.sentences())
         session.end_turn(
-            TurnEnded(session.id, turn.id, message, reason, usage, timings, error_text, hint, replaced)
+            TurnEnded(session.id, turn.id, message, reason, usage, timings, error_text, hint, bans)
         )
 
     def _facts(self, message: Message | None, reason: str) -> TurnFacts:

@@ -156,10 +156,7 @@ class Session(SessionInsight):
         What stands before it is kept and not read again; what follows is written anew.
         """
         wanted = self._wanted(n, sampling)
-        kept = self._steering.tokens(message_id)
-        if not 0 <= position < len(kept):
-            raise UsageError(f"The reply has no token {position}.", f"It has {len(kept)}, from 0.")
-        begun = (*kept[:position], token)
+        begun = self._steering.begin(message_id, position, token)
         with self._lock:
             self._check_idle()
             return self._begin(self._steering.task(message_id, begun), wanted, n)
@@ -246,6 +243,7 @@ class Session(SessionInsight):
     def close(self) -> None:
         """Stop the running turn, wait for its end, and save what could not be saved before."""
         self.ahead.stop()
+        self.ahead.wait(10)
         if turn := self.turn:
             turn.stop()
             turn.wait(10)
@@ -325,6 +323,7 @@ class Session(SessionInsight):
         for message_id in ids:
             self.group.inherit(message_id, task)
         self.turn = turn
+        self.ahead.stop()
         runner = TurnRun(self, turn, task, sampling)
         threading.Thread(target=runner.run, name="airochat-turn", daemon=True).start()
         return turn

@@ -33,6 +33,22 @@ class Steering:
             return message.tokens
         return tuple(tokenizer.encode([message.provenance.raw or message.text], [False])[0])
 
+    def begin(self, message_id: str, position: int, token: int) -> tuple[int, ...]:
+        """Return the tokens of a reply up to the place ``position``, from 0, and another one there."""
+        kept = self.tokens(message_id)
+        if not 0 <= position < len(kept):
+            raise UsageError(f"The reply has no token {position}.", f"It has {len(kept)}, from 0.")
+        info, tokenizer = self._model()
+        known = isinstance(token, int) and not isinstance(token, bool)
+        if not known or not 0 <= token < (info.n_vocab or token + 1):
+            raise UsageError(
+                f"{token!r} is no token of this model.", "Take the number of one of the alternatives."
+            )
+        vocabulary = tokenizer.vocabulary
+        if token in (vocabulary.bos, vocabulary.eos, vocabulary.eot):
+            raise UsageError("That token ends a reply and is no text.", "To end it here, edit it.")
+        return (*kept[:position], token)
+
     def score(self, message_id: str, top: int) -> list[Scored]:
         """Return every token of a reply with its probability, and the ``top`` likeliest ones in its place.
 

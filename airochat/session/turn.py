@@ -6,7 +6,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from typing import Any
 
-from airochat.backends.base import Replaced, Timings, Usage
+from airochat.backends.bans import NO_BANS, BanReport
+from airochat.backends.base import Timings, Usage
 from airochat.conversation import Message
 from airochat.session.events import AlternativeEnded, TextAdded, TurnEnded, TurnEvent
 
@@ -82,9 +83,9 @@ class Turn:
         return tuple({message.id: message for message in found}.values())
 
     @property
-    def replaced(self) -> tuple[Replaced, ...]:
-        """The banned phrases that came up in the reply."""
-        return self._ended.replaced if self._ended else ()
+    def bans(self) -> BanReport:
+        """What was done about banned phrases in the reply."""
+        return self._ended.bans if self._ended else NO_BANS
 
     @property
     def usage(self) -> Usage:

@@ -28,6 +28,7 @@ MODULES = [
     "language",
     "text",
     "checks",
+    "power",
 ]
 
 
@@ -80,6 +81,8 @@ def test_a_clean_skeleton_keeps_the_contracts(skeleton: Path) -> None:
         ("backends/base.py", "llama_cpp"),
         ("session/model.py", "llama_cpp"),
         ("backends/llama/fit.py", "httpx"),
+        ("backends/llama/library.py", "huggingface_hub"),
+        ("backends/remote/client.py", "huggingface_hub"),
         ("hooks/host.py", "click"),
         ("settings.py", "httpx"),
     ],

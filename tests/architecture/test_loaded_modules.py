@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TERMINAL = {"textual"}
 JUPYTER = {"IPython", "anywidget", "ipywidgets"}
 ENGINE = {"llama_cpp"}
-HTTP = {"httpx"}
+HTTP = {"httpx", "huggingface_hub"}
 FOREIGN = TERMINAL | JUPYTER | ENGINE | HTTP
 # Nothing that costs a noticeable part of a start either.
 HEAVY = FOREIGN | {"jinja2", "markdown_it", "numpy", "pluggy", "rich", "sqlite3", "tomlkit"}

@@ -44,7 +44,7 @@ TAVERN: dict[str, Any] = {
     "logit_bias": [{"text": " shiver", "value": -20}],
     "samplers": ["dry", "top_k", "tfs_z", "typical_p", "min_p", "temperature", "top_p"],
     "genamt": 300,
-    "banned_tokens": "",
+    "banned_tokens": 'shivers down\n"a testament to"\n\n[12, 7]\n/ooc/\n',
 }
 
 
@@ -78,8 +78,27 @@ def test_a_preset_of_sillytavern() -> None:
     assert sampling.logit_bias == ((" shiver", -20),)
     assert sampling.samplers[:6] == ("dry", "top_k", "typ_p", "min_p", "temperature", "top_p")
     assert sampling.max_tokens == 300
-    assert found.warnings == ("Left out: tfs, which llama.cpp does not have.",)
+    assert sampling.banned == ("shivers down", "a testament to", "//ooc//i")
+    assert found.warnings == (
+        "Left out: the banned token ids [12, 7], which fit one model only.",
+        "Left out: tfs, which llama.cpp does not have.",
+    )
     assert from_tavern(json.dumps({"preset": TAVERN, "instruct": {}})) == found
+
+
+def test_banned_texts_of_a_preset() -> None:
+    def banned(**changes: Any) -> Any:
+        return from_tavern(json.dumps({**TAVERN, **changes}))
+
+    assert banned(banned_tokens='"', banned_strings=["Elara", "Elara", 7, ""]).values["banned"] == (
+        "Elara",
+        '"',
+    )
+    assert "banned" not in banned(send_banned_tokens=False).values
+    assert "banned" not in banned(banned_tokens=7, banned_strings="x").values
+    many = banned(banned_tokens="\n".join([*map(str, range(501)), "x" * 201]))
+    assert len(many.values["banned"]) == 500
+    assert many.warnings[0] == "Left out: 2 banned texts, such as '500'."
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from llama_cpp import llama_cpp as _llama
 
 from airochat.backends.llama.vocab import Vocab
@@ -21,6 +22,26 @@ _MIROSTAT_M = 100
 """How many tokens mirostat 1 estimates its exponent from; the value of its paper."""
 _LONGEST_MEMORY = 65_536
 _REMEMBERS = ("penalties", "dry")
+
+
+Logits = np.ndarray[Any, Any]
+"""One number for each token of a vocabulary."""
+Candidates = np.ndarray[Any, Any]
+"""Tokens with their logits, in the layout of ``llama_token_data``."""
+_CANDIDATE = np.dtype([("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
+
+
+def candidates(logits: Logits) -> Candidates:
+    """Return all tokens of a vocabulary as candidates, in new memory."""
+    found = np.empty(len(logits), _CANDIDATE)
+    found["id"], found["logit"], found["p"] = np.arange(len(logits), dtype=np.int32), logits, 0
+    return found
+
+
+def candidate_array(found: Candidates) -> Any:
+    """Return what llama.cpp's samplers take; valid as long as the candidates live."""
+    pointer = found.ctypes.data_as(ctypes.POINTER(L.llama_token_data))
+    return L.llama_token_data_array(pointer, len(found), -1, False)
 
 
 def is_cold(sampling: Sampling) -> bool:
@@ -71,6 +92,24 @@ class Chain:
         for token in history[-window:]:
             L.llama_sampler_accept(sampler, token)
         self.add(sampler)
+
+    def pick(self, found: Candidates) -> int | None:
+        """Return the chain's choice among candidates, None if it makes none; `accept` must follow."""
+        array = candidate_array(found)
+        L.llama_sampler_apply(self.handle, ctypes.byref(array))
+        if not 0 <= array.selected < array.size:
+            return None
+        return int(array.data[array.selected].id)
+
+    def accept(self, token: int) -> None:
+        """Let the samplers remember a token that was chosen."""
+        L.llama_sampler_accept(self.handle, token)
+
+    def clone(self) -> Chain:
+        """Return a chain that goes on from here by itself."""
+        copy = object.__new__(Chain)
+        copy.handle = L.llama_sampler_clone(self.handle)
+        return copy
 
     def close(self) -> None:
         """Free the chain and its samplers."""

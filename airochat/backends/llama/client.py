@@ -29,13 +29,16 @@ from airochat.backends.base import (
 from airochat.backends.llama.life import Life, Run
 from airochat.backends.llama.tokens import EngineTokenizer
 from airochat.backends.llama.transport import ProcessTransport, ThreadTransport, Transport
-from airochat.backends.llama.wire import Encode, Open, Pieces, Stop
-from airochat.backends.several import one_by_one
-from airochat.errors import AirochatError, BackendError, EngineDied, ModelError
+from airochat.backends.llama.wire import Call, Open, Report, Score, Stop
+from airochat.errors import AirochatError, EngineDied, ModelError
 from airochat.prompt.tokens import Tokenizer
 from airochat.settings import EngineOptions
 
 _log = logging.getLogger(__name__)
+
+
+_KEEP_S = 5.0
+"""How long closing waits for the cache of a conversation to be written to the disk."""
 
 
 def _nobody(_event: LoadEvent) -> None:
@@ -45,12 +48,13 @@ def _nobody(_event: LoadEvent) -> None:
 class LlamaBackend:
     """Runs one GGUF model with llama.cpp, in a process of its own or in a thread; implements `Backend`.
 
-    ``log`` is the file for llama.cpp's messages. Nothing is started before `load` or `wait`. If the engine dies, the
-    running request fails with the reason, and the next one starts a new engine.
+    ``log`` is the file for llama.cpp's messages, ``states`` the folder where caches of conversations outlive it.
+    Nothing is started before `load` or `wait`. If the engine dies, the running request fails with the reason, and the
+    next one starts a new engine.
     """
 
-    def __init__(self, path: Path, options: EngineOptions, log: Path) -> None:
-        self._opening = Open(_absolute(path), _with_absolute_paths(options))
+    def __init__(self, path: Path, options: EngineOptions, log: Path, states: Path | None = None) -> None:
+        self._opening = Open(_absolute(path), _with_absolute_paths(options), states)
         self._log = log
         self._listener: Callable[[LoadEvent], None] = _nobody
         self._changed = threading.Condition(threading.RLock())
@@ -91,17 +95,20 @@ class LlamaBackend:
 
     def score(self, prompt: Sequence[int], reply: Sequence[int], top: int = 10) -> list[Scored]:
         """Tell how probable each token of a reply was; see `Backend.score`."""
-        raise BackendError("The tokens of a reply cannot be looked at.")
+        whole = tuple(prompt), tuple(reply)
+        scored: list[Scored] = self._ask(lambda call: Score(call, *whole, top))
+        return scored
 
     def cache_report(self) -> CacheReport:
         """Tell what is kept in caches; see `Backend.cache_report`."""
-        return CacheReport()
+        life = self._life
+        if life is None or life.over or life.info is None:
+            return CacheReport()
+        report: CacheReport = life.ask(Report(next(self._numbers)))
+        return report
 
     def generate(self, request: Request) -> Iterator[Event]:
         """Run one request; it can be stopped from this call on. See `Backend.generate`."""
-        return self._generate(request) if request.n == 1 else one_by_one(request, self._generate)
-
-    def _generate(self, request: Request) -> Iterator[Event]:
         run = Run(next(self._numbers), request)
         with self._changed:
             self._runs.add(run)
@@ -130,6 +137,7 @@ class LlamaBackend:
                 run.stopped = True
             self._changed.notify_all()
         if life is not None:
+            life.keep(_KEEP_S)
             life.close()
 
     # -- requests ------------------------------------------------------------------------------------------------
@@ -149,7 +157,7 @@ class LlamaBackend:
         else:
             yield from life.events(run, first)
 
-    def _ask(self, make: Callable[[int], Encode | Pieces]) -> Any:
+    def _ask(self, make: Callable[[int], Call]) -> Any:
         try:
             return self._ready_life(None).ask(make(next(self._numbers)))
         except EngineDied:

@@ -1,82 +1,105 @@
-"""The engine: reads a prompt, then writes a reply token by token."""
+"""The engine: reads a prompt, then writes replies to it token by token."""
 
 from __future__ import annotations
 
-import ctypes
-import math
+import dataclasses
 import time
-from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import closing
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
-from llama_cpp import llama_cpp as _llama
 
-from airochat.backends.base import Event, Failed, Finished, PromptProgress, Request, StopReason, Usage
-from airochat.backends.kv import reusable
+from airochat.backends.bans import Bans
+from airochat.backends.base import (
+    CacheReport,
+    Event,
+    Failed,
+    Finished,
+    ReplyEnded,
+    Request,
+    Scored,
+    StopReason,
+    TextDelta,
+    Usage,
+)
 from airochat.backends.llama.abort import StopFlag
+from airochat.backends.llama.batch import Batch
+from airochat.backends.llama.cache import CHAT, Cache
+from airochat.backends.llama.chain import Logits
+from airochat.backends.llama.disk import Disk
 from airochat.backends.llama.form import NothingAllowed
+from airochat.backends.llama.line import Line
 from airochat.backends.llama.model import Model
 from airochat.backends.llama.sampler import Sampler
+from airochat.backends.llama.score import score
+from airochat.backends.llama.writer import write_many, write_one
 from airochat.backends.reply import Reply
+from airochat.backends.shelf import Shelf
 from airochat.errors import BackendError, PromptError
 
-L: Any = _llama
 _CHUNK = 256
 """Tokens of a prompt between two progress events; also how late a GPU notices Stop, since it ignores the flag."""
-_OK, _NO_ROOM, _ABORTED = 0, 1, 2
-"""What ``llama_decode`` returns; anything negative is an error."""
-_UNUSABLE = (
-    "The model's numbers are not usable (NaN), so no token can be chosen.",
-    "The file may be damaged, or needs other settings: try type_k, type_v and flash_attn at their defaults.",
-)
+_SMALL_CHUNK = 64
+"""The same for prompts that are read ahead: a real request must not wait for more, and what was begun is lost."""
 
 
 class Engine:
     """Runs requests on a loaded model, one at a time and from one thread, and keeps the KV cache between them.
 
-    ``stop`` is the flag that ends what runs; whoever sets it clears it before the next request.
+    ``stop`` is the flag that ends what runs; whoever sets it clears it before the next request. ``disk`` is where the
+    cache of a conversation outlives the engine, if it may.
     """
 
-    def __init__(self, model: Model, stop: StopFlag) -> None:
+    def __init__(self, model: Model, stop: StopFlag, disk: Disk | None = None) -> None:
         self._model = model
         self._stop = stop
-        self._cached: list[int] = []
-        self._batch = _Batch(min(model.n_batch, _CHUNK))
-        self._reused = self._evaluated = 0
+        self._disk = disk
+        self._batch = Batch(min(model.n_batch, _CHUNK), model.context.limits.lanes)
+        self._cache = Cache(
+            model.context, self._batch, model.kind, Shelf(model.snapshot_limit), shift=model.shift
+        )
+        self._chat = ""
+        self._totals = CacheReport(
+            model.options.kv_reuse if model.shift else "exact", notes=model.shift_notes
+        )
 
     def warm_up(self) -> None:
         """Compute one token, so that the weights are in memory and what does not fit fails now."""
-        self._evaluate([self._model.vocab.vocabulary.bos or 0], output=True)
-        self._forget()
+        self._cache.evaluate([self._model.vocab.vocabulary.bos or 0])
+        self._cache.forget()
 
     def close(self) -> None:
         """Free the model."""
         self._model.close()
 
+    # -- requests ------------------------------------------------------------------------------------------------
+
     def generate(self, request: Request) -> Iterator[Event]:
         """Serve a request and yield its events; the last one is `Finished` or `Failed`."""
-        self._reused = self._evaluated = 0
-        reply = Reply(self._model.vocab.shown, request.stop, time.perf_counter())
+        lines: list[Line] = []
         try:
-            reason = yield from self._serve(request, self._checked(request.prompt), reply)
+            prompt = self.checked(request.prompt)
+            if request.purpose != "prepare":
+                lines += self._lines(request, prompt)
+            self._remember(request.chat)
+            yield from self._serve(request, prompt, lines)
         except PromptError as refusal:
             yield Failed(refusal.message, refusal.hint)
         except NothingAllowed as end:
-            yield from _rest(reply)
-            yield Failed(end.message, end.hint, self._usage(reply))
+            yield from _rests(lines)
+            yield Failed(end.message, end.hint, self._usage(lines))
         except BackendError as failure:
-            self._forget()
-            yield from _rest(reply)
-            yield Failed(failure.message, failure.hint, self._usage(reply))
+            self._cache.forget()
+            yield from _rests(lines)
+            yield Failed(failure.message, failure.hint, self._usage(lines))
         except Exception:
-            self._forget()
+            self._cache.forget()
             raise
-        else:
-            yield from _rest(reply)
-            yield Finished(reason, self._usage(reply), reply.timings(), reply.exact_tokens())
+        finally:
+            self._count()
+            for line in lines:
+                line.close()
 
-    def _checked(self, prompt: tuple[int, ...] | str) -> tuple[int, ...]:
+    def checked(self, prompt: Sequence[int] | str) -> tuple[int, ...]:
         """Return a prompt that llama.cpp may see, or raise `PromptError`."""
         if isinstance(prompt, str) or not prompt:
             raise PromptError("The prompt is empty, or has not been tokenised.")
@@ -89,165 +112,186 @@ class Engine:
                 f"The prompt has {len(prompt)} tokens, which leaves no room in the context of {self._model.n_ctx}.",
                 "Shorten it, or set a larger n_ctx.",
             )
-        return prompt
+        return tuple(prompt)
+
+    def _lines(self, request: Request, prompt: tuple[int, ...]) -> list[Line]:
+        """Return a line for each reply; nothing is computed yet."""
+        vocab, started = self._model.vocab, time.perf_counter()
+        ends = vocab.ends.union(request.stop_tokens)
+        bans = Bans.of(request.sampling.banned) if self._model.kind == "plain" else None
+        lines = []
+        for index in range(request.n):
+            sampling = request.sampling.numbered(index)
+            lines.append(
+                Line(
+                    vocab,
+                    Sampler(vocab, sampling, prompt, ends),
+                    Reply(vocab.shown, request.stop, started),
+                    prompt=len(prompt),
+                    ends=ends,
+                    limit=sampling.max_tokens,
+                    index=index,
+                    bans=bans.start(request.stop) if bans else None,
+                )
+            )
+        return lines
 
     def _serve(
-        self, request: Request, prompt: tuple[int, ...], reply: Reply
-    ) -> Generator[Event, None, StopReason]:
-        vocab = self._model.vocab
-        ends = vocab.ends.union(request.stop_tokens)
-        with closing(Sampler(vocab, request.sampling, prompt, ends)) as sampler:
-            if not (yield from self._read(prompt)):
-                return "user"
-            return (yield from self._write(request, reply, sampler, ends))
-
-    def _read(self, prompt: tuple[int, ...]) -> Generator[Event, None, bool]:
-        """Bring the prompt into the cache; return whether that was done, false if it was stopped."""
-        total = len(prompt)
-        self._reused = done = self._rewind(prompt)
-        yield PromptProgress(done, total, self._reused)
-        while done < total:
-            end = min(done + self._batch.capacity, total)
-            code = self._evaluate(prompt[done:end], output=end == total)
-            done = len(self._cached)
-            self._evaluated = max(0, done - self._reused)
-            if code == _ABORTED:
-                return False
-            if code != _OK:
-                raise BackendError("The context has no room for the prompt.", "Set a larger n_ctx.")
-            yield PromptProgress(done, total, self._reused)
-        return True
-
-    def _write(
-        self, request: Request, reply: Reply, sampler: Sampler, ends: Collection[int]
-    ) -> Generator[Event, None, StopReason]:
-        limit, n_ctx, clock = request.sampling.max_tokens, self._model.n_ctx, time.perf_counter
-        tokens, cached = reply.tokens, self._cached
-        while True:
-            token, now = self._choose(sampler), clock()
-            if token in ends:
-                reply.tick(now)
-                return "eos"
-            delta = reply.add(token, now)
-            if delta is not None:
-                yield delta
-            if reply.stopped:
-                return "stop"
-            if len(tokens) >= limit or len(cached) >= n_ctx:
-                return "length"
-            if self._stop:
-                return "user"
-            code = self._step(token)
-            if code != _OK:
-                return "user" if code == _ABORTED else "length"
-
-    def _choose(self, sampler: Sampler) -> int:
-        """Return the next token; samplers return one even if there is nothing to choose from."""
-        context = self._model.context
-        logits = L.llama_get_logits_ith(context, -1)
-        if not logits or math.isnan(logits[0]):
-            raise BackendError(*_UNUSABLE)
-        token = sampler.choose(context)
-        if not 0 <= token < self._model.vocab.size or not math.isfinite(logits[token]):
-            raise BackendError(*_UNUSABLE)
-        return token
-
-    def _step(self, token: int) -> int:
-        return self._computed(self._batch.one(token, len(self._cached)), (token,))
-
-    def _evaluate(self, tokens: Sequence[int], *, output: bool) -> int:
-        return self._computed(self._batch.fill(tokens, len(self._cached), output), tokens)
-
-    def _computed(self, batch: Any, tokens: Sequence[int]) -> int:
-        code: int = L.llama_decode(self._model.context, batch)
-        if code == _OK:
-            self._cached += tokens
-        elif code == _ABORTED:
-            self._keep_finished(tokens)
-        elif code < 0:
-            raise BackendError(
-                f"llama.cpp could not compute (code {code}).",
-                "If memory ran out: set a smaller n_ctx, or fewer n_gpu_layers. The engine's log says more.",
-            )
-        return code
-
-    def _keep_finished(self, tokens: Sequence[int]) -> None:
-        """After an abort the micro-batches that were finished are still in the cache."""
-        if not self._model.can_rewind:
-            self._forget()
+        self, request: Request, prompt: tuple[int, ...], lines: list[Line]
+    ) -> Generator[Event, None, None]:
+        chunk = _SMALL_CHUNK if request.purpose == "prepare" else _CHUNK
+        was_read = yield from self._cache.read(prompt, chunk)
+        if not was_read or not lines:
+            reply = Reply(self._model.vocab.shown, (), time.perf_counter())
+            reason: StopReason = "length" if was_read else "user"
+            yield Finished(reason, self._usage(lines), reply.timings())
             return
-        end = int(L.llama_memory_seq_pos_max(self._model.memory, 0)) + 1
-        self._cached += tokens[: max(0, end - len(self._cached))]
+        first = lines[0]
+        yield from self._write_all(prompt, lines)
+        usage = self._usage(lines)
+        yield Finished(
+            first.reason or "user",
+            usage,
+            first.reply.timings(),
+            first.reply.exact_tokens(),
+            first.report(),
+        )
 
-    def _rewind(self, prompt: tuple[int, ...]) -> int:
-        """Drop from the cache what the prompt does not begin with; return how many tokens stay."""
-        keep = reusable(self._cached, prompt, can_rewind=self._model.can_rewind)
-        if keep < len(self._cached):
-            if keep and L.llama_memory_seq_rm(self._model.memory, 0, keep, -1):
-                del self._cached[keep:]
+    def _write_all(self, prompt: tuple[int, ...], lines: list[Line]) -> Generator[Event, None, None]:
+        context, cache, first = self._model.context, self._cache, lines[0]
+        if len(lines) == 1:
+            yield from write_one(cache, first, lambda: first.advance(context, -1))
+            yield from _rests([first])
+            return
+        logits = np.ctypeslib.as_array(context.logits(-1), (self._model.vocab.size,)).copy()
+        source = CHAT
+        if self._model.kind == "recurrent":
+            # Such a state has no positions: the one after the prompt must be set aside before it goes on.
+            source = 1
+            context.share(CHAT, source)
+        try:
+            yield from write_one(cache, first, lambda: first.advance_from(logits))
+            yield from _rests([first])
+            waiting = lines[1:]
+            while waiting and not self._stop:
+                count = self._room(prompt, first, source)
+                wave, waiting = waiting[:count], waiting[count:]
+                yield from self._write_wave(prompt, wave, source, logits)
+        finally:
+            for lane in range(1, context.limits.lanes):
+                context.cut(lane, 0)
+
+    def _room(self, prompt: tuple[int, ...], first: Line, source: int) -> int:
+        """Return how many replies can be written side by side; the first one makes room if it has to."""
+        cache, n_ctx = self._cache, self._model.n_ctx
+        lanes = self._model.context.limits.lanes - 1 - source
+        if self._model.kind == "recurrent":
+            return max(1, lanes)
+        need = min(first.limit, n_ctx - len(prompt))
+        if n_ctx - len(cache.tokens) < need and len(cache.tokens) > len(prompt):
+            cache.save_lane(CHAT, tuple(cache.tokens), len(prompt))
+            cache.cut(len(prompt))
+        return max(1, min(lanes, self._model.parallel, (n_ctx - len(cache.tokens)) // max(need, 1)))
+
+    def _write_wave(
+        self, prompt: tuple[int, ...], lines: Sequence[Line], source: int, logits: Logits
+    ) -> Generator[Event, None, None]:
+        """Write some replies side by side, then put them onto the shelf."""
+        context = self._model.context
+        for lane, line in enumerate(lines, source + 1):
+            line.lane = lane
+            if source == CHAT:
+                context.share(source, lane, 0, len(prompt))
             else:
-                self._forget()
-        return len(self._cached)
+                context.share(source, lane)
+            delta = line.advance_from(logits)
+            if delta is not None:
+                yield dataclasses.replace(delta, index=line.index)
+        yield from write_many(context, self._batch, lines)
+        for line in lines:
+            yield from _rests([line])
+            yield ReplyEnded(line.index, line.reason or "user", line.reply.exact_tokens(), line.report())
+            computed = context.end(line.lane)
+            if computed > len(prompt):
+                tokens = (*prompt, *line.tokens[: computed - len(prompt)])
+                self._cache.save_lane(line.lane, tokens, len(prompt))
+            context.cut(line.lane, 0)
 
-    def _forget(self) -> None:
-        L.llama_memory_clear(self._model.memory, True)
-        self._cached.clear()
+    # -- looking at tokens ---------------------------------------------------------------------------------------
 
-    def _usage(self, reply: Reply) -> Usage:
-        return Usage(self._reused + self._evaluated, self._reused, self._evaluated, len(reply.tokens))
+    def score(self, prompt: Sequence[int], reply: Sequence[int], top: int) -> list[Scored]:
+        """Tell how likely each token of a reply was; see `Backend.score`. Raises `PromptError` and `BackendError`."""
+        whole = self.checked((*prompt, *reply))
+        if not prompt or not reply:
+            raise PromptError("There are no tokens to look at.")
+        try:
+            return score(self._cache, self._model, whole, len(prompt), top)
+        except BackendError:
+            self._cache.forget()
+            raise
 
+    # -- the cache -----------------------------------------------------------------------------------------------
 
-class _Batch:
-    """Arrays for llama.cpp, made once: one of a whole chunk, and one of a single token."""
+    def keep(self) -> None:
+        """Write the cache of the conversation to the disk, if it is to outlive the engine and has changed."""
+        if self._disk is not None and self._chat:
+            self._disk.keep(self._chat, self._cache)
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self._lane = np.zeros(1, np.int32)
-        self._tokens, self._positions, self._outputs, self._chunk = self._arrays(capacity)
-        self._token, self._position, output, self._single = self._arrays(1)
-        output[0] = 1
-        self._single.n_tokens = 1
+    @property
+    def unkept(self) -> bool:
+        """Whether `keep` would write something."""
+        return self._disk is not None and self._disk.wants(self._chat, self._cache)
 
-    def fill(self, tokens: Sequence[int], start: int, output: bool) -> Any:
-        """Return a batch of at most ``capacity`` tokens from position ``start``, with logits for the last or none."""
-        count = len(tokens)
-        self._tokens[:count] = tokens
-        self._positions[:count] = np.arange(start, start + count)
-        self._outputs[:count] = 0
-        self._outputs[count - 1] = output
-        self._chunk.n_tokens = count
-        return self._chunk
-
-    def one(self, token: int, position: int) -> Any:
-        """Return a batch of one token with logits."""
-        self._token[0] = token
-        self._position[0] = position
-        return self._single
-
-    def _arrays(self, size: int) -> tuple[Any, Any, Any, Any]:
-        tokens, positions, counts = (
-            np.zeros(size, np.int32),
-            np.zeros(size, np.int32),
-            np.ones(size, np.int32),
+    def report(self) -> CacheReport:
+        """Tell what is kept in caches."""
+        shelf, disk = self._cache.shelf, self._disk
+        files, size, limit = disk.usage() if disk else (0, 0, 0)
+        return dataclasses.replace(
+            self._totals,
+            tokens=len(self._cache.tokens),
+            snapshots=len(shelf),
+            snapshot_bytes=shelf.size,
+            snapshot_limit=shelf.limit,
+            disk_files=files,
+            disk_bytes=size,
+            disk_limit=limit,
+            hits=self._cache.hits,
         )
-        lanes = np.full(size, self._lane.ctypes.data, np.uint64)
-        outputs = np.zeros(size, np.int8)
-        batch = L.llama_batch()
-        batch.token, batch.pos = _pointer(tokens, ctypes.c_int32), _pointer(positions, ctypes.c_int32)
-        batch.n_seq_id, batch.seq_id = (
-            _pointer(counts, ctypes.c_int32),
-            _pointer(lanes, ctypes.POINTER(ctypes.c_int32)),
+
+    def _remember(self, chat: str) -> None:
+        """Have what the disk knows of a conversation on the shelf, once."""
+        if chat and chat != self._chat:
+            self._chat = chat
+            if self._disk is not None:
+                self._disk.bring(chat, self._cache)
+
+    def _usage(self, lines: Sequence[Line]) -> Usage:
+        counts = self._cache.counts
+        generated = sum(len(line.reply.tokens) for line in lines)
+        return Usage(
+            counts.reused + counts.evaluated,
+            counts.reused,
+            counts.evaluated,
+            generated,
+            counts.moved,
+            counts.restored,
         )
-        batch.logits = _pointer(outputs, ctypes.c_int8)
-        batch.keep_alive = tokens, positions, counts, lanes, outputs
-        return tokens, positions, outputs, batch
+
+    def _count(self) -> None:
+        totals, counts = self._totals, self._cache.counts
+        self._totals = dataclasses.replace(
+            totals,
+            requests=totals.requests + 1,
+            reused=totals.reused + counts.reused,
+            moved=totals.moved + counts.moved,
+            restored=totals.restored + counts.restored,
+            evaluated=totals.evaluated + counts.evaluated,
+        )
 
 
-def _pointer(array: np.ndarray[Any, Any], kind: Any) -> Any:
-    return array.ctypes.data_as(ctypes.POINTER(kind))
-
-
-def _rest(reply: Reply) -> Iterator[Event]:
-    rest = reply.finish()
-    if rest is not None:
-        yield rest
+def _rests(lines: Sequence[Line]) -> Iterator[TextDelta]:
+    """Yield what of the replies' texts was held back."""
+    for line in lines:
+        rest = line.reply.finish()
+        if rest is not None:
+            yield dataclasses.replace(rest, index=line.index)

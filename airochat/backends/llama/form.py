@@ -9,14 +9,12 @@ import numpy as np
 from llama_cpp import llama_cpp as _llama
 
 from airochat import grammar
+from airochat.backends.llama.chain import Candidates, Chain, Logits, candidate_array, candidates
 from airochat.backends.llama.vocab import Vocab
 from airochat.errors import AirochatError, BackendError, PromptError
 from airochat.sampling import Sampling
 
 L: Any = _llama
-_CANDIDATE = np.dtype([("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
-"""The layout of ``llama_token_data``."""
-
 STUCK = (
     "The grammar or JSON schema allows no further token, so the reply ends here.",
     "Look at it, and at logit_bias; what it asks for may have no spelling in this model's tokens.",
@@ -38,8 +36,7 @@ class Form:
                 "llama.cpp cannot read the grammar.",
                 "A rule must not begin with itself; see llama.cpp's page on GBNF grammars.",
             )
-        self._ids = np.arange(vocab.size, dtype=np.int32)
-        self._one = np.zeros(1, _CANDIDATE)
+        self._one = candidates(np.zeros(1, np.float32))
 
     @classmethod
     def of(cls, vocab: Vocab, sampling: Sampling) -> Form | None:
@@ -47,20 +44,27 @@ class Form:
         text = sampling.grammar or (_from_schema(sampling.json_schema) if sampling.json_schema else "")
         return cls(vocab, text) if text else None
 
-    def choose(self, logits: Any, chain: Any) -> int:
+    def choose(self, logits: Logits, chain: Chain) -> int:
         """Return the chain's choice among what the form allows, and remember it; `NothingAllowed` if that is nothing.
 
         Asking the form about one token costs far less than about all, so that is tried first.
         """
-        values = np.ctypeslib.as_array(logits, (len(self._ids),))
-        token = self._pick(values, chain, bound=False)
+        token = self._pick(candidates(logits), chain)
         if not self._allows(token):
-            token = self._pick(values, chain, bound=True)
+            found = candidates(logits)
+            L.llama_sampler_apply(self._handle, ctypes.byref(candidate_array(found)))
+            token = self._pick(found[np.isfinite(found["logit"])], chain)
             if not self._allows(token):
                 raise NothingAllowed(*STUCK)
         L.llama_sampler_accept(self._handle, token)
-        L.llama_sampler_accept(chain, token)
+        chain.accept(token)
         return token
+
+    def clone(self) -> Form:
+        """Return a form that goes on from here by itself."""
+        copy = object.__new__(Form)
+        copy._handle, copy._one = L.llama_sampler_clone(self._handle), self._one.copy()
+        return copy
 
     def close(self) -> None:
         """Free the grammar."""
@@ -68,29 +72,16 @@ class Form:
             L.llama_sampler_free(self._handle)
             self._handle = None
 
-    def _pick(self, values: np.ndarray[Any, Any], chain: Any, *, bound: bool) -> int:
-        found = np.empty(len(values), _CANDIDATE)
-        found["id"], found["logit"], found["p"] = self._ids, values, 0
-        if bound:
-            L.llama_sampler_apply(self._handle, ctypes.byref(_array(found)))
-            found = found[np.isfinite(found["logit"])]
-        if not len(found):
+    def _pick(self, found: Candidates, chain: Chain) -> int:
+        token = chain.pick(found) if len(found) else None
+        if token is None:
             raise NothingAllowed(*STUCK)
-        candidates = _array(found)
-        L.llama_sampler_apply(chain, ctypes.byref(candidates))
-        if not 0 <= candidates.selected < candidates.size:
-            raise NothingAllowed(*STUCK)
-        return int(candidates.data[candidates.selected].id)
+        return token
 
     def _allows(self, token: int) -> bool:
         self._one[0] = (token, 1.0, 0.0)
-        L.llama_sampler_apply(self._handle, ctypes.byref(_array(self._one)))
+        L.llama_sampler_apply(self._handle, ctypes.byref(candidate_array(self._one)))
         return bool(np.isfinite(self._one["logit"][0]))
-
-
-def _array(candidates: np.ndarray[Any, Any]) -> Any:
-    pointer = candidates.ctypes.data_as(ctypes.POINTER(L.llama_token_data))
-    return L.llama_token_data_array(pointer, len(candidates), -1, False)
 
 
 def _from_schema(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,16 @@ _MAX_MODELS = 5_000
 _SUFFIXES = (".gguf", ".bin")
 _LEGACY_NOTE = "llama.cpp no longer loads this format; look for a GGUF of the same model"
 _CONVERT_NOTE = "turn it into a GGUF with `airochat models convert`"
+_KIND_NOTES = {
+    "adapter": "a LoRA adapter: open its base model with --lora",
+    "mmproj": "the vision part of a model, which cannot chat",
+    "imatrix": "an importance matrix, which cannot chat",
+}
+_HEAD = 4096
+"""Bytes in which a GGUF tells its kind, if it does: the writers of these files put that first."""
+_TEXT = rb"\x08\0{3}.{8}"
+_KIND = re.compile(b"general\\.type" + _TEXT + b"(adapter|mmproj|imatrix)", re.DOTALL)
+_CLIP = re.compile(b"general\\.architecture" + _TEXT + b"clip", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,8 @@ class Model:
     """For a file from before GGUF what it is, such as ``GGJT v3, 13B, Q5_1``; else empty."""
     note: str = ""
     """What keeps it from being used, if that is known without reading the file."""
+    kind: str = "model"
+    """``model``; or what cannot chat by itself: ``adapter`` (LoRA), ``mmproj`` (vision part), ``imatrix``."""
 
 
 def demo_model() -> Path | None:
@@ -60,6 +73,14 @@ def known_models(folders: Sequence[Path]) -> list[Model]:
 def model_folders(settings: Settings, home: Home) -> list[Path]:
     """Return the folders that are searched for models: ``models/`` in the data folder, then the user's own."""
     return [home.folder("models"), *(Path(os.path.expanduser(folder)) for folder in settings.model_dirs)]
+
+
+def name_of(path: Path, folders: Sequence[Path]) -> str:
+    """Return the name that `resolve` takes for a file in ``folders``; its whole path if it has none."""
+    for model in find_models(folders):
+        if model.path == path and _by_name(model.name, folders) == path:
+            return model.name
+    return str(path.absolute())
 
 
 def find_models(folders: Sequence[Path]) -> list[Model]:
@@ -117,7 +138,7 @@ def _by_name(ref: str, folders: Sequence[Path]) -> Path:
     for model in models:
         if wanted in (_plain(model.name), _plain(model.path.name)):
             return model.path
-    begun = [model for model in models if _plain(model.name).startswith(wanted)]
+    begun = [model for model in models if _plain(model.name).startswith(wanted) and model.kind == "model"]
     if len(begun) == 1 and wanted:
         return begun[0].path
     if begun and wanted:
@@ -148,7 +169,8 @@ def _model(path: Path, size: int) -> Model | None:
         return Model(path.stem, path, size, legacy=label, note=note) if label else None
     parts = gguf.part_paths(path)
     if len(parts) == 1:
-        return Model(path.stem, path, size)
+        kind = _kind(path)
+        return Model(path.stem, path, size, note=_KIND_NOTES.get(kind, ""), kind=kind)
     if path != parts[0]:
         return None if parts[0].exists() else Model(path.stem, path, size, note=f"{parts[0].name} is missing")
     there = [part for part in parts if part.exists()]
@@ -156,6 +178,18 @@ def _model(path: Path, size: int) -> Model | None:
     note = f"{lacking} of {len(parts)} parts are missing" if lacking else ""
     name = path.stem.removesuffix(f"-00001-of-{len(parts):05}")
     return Model(name, path, sum(part.stat().st_size for part in there), parts=len(parts), note=note)
+
+
+def _kind(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return "model"  # opening it tells why it cannot be read
+    if not head.startswith(b"GGUF"):
+        return "model"
+    match = _KIND.search(head)
+    return match[1].decode() if match else "mmproj" if _CLIP.search(head) else "model"
 
 
 def _files(folders: Sequence[Path]) -> Iterator[Path]:

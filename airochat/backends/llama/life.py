@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +30,13 @@ from airochat.backends.base import (
 )
 from airochat.backends.llama.gguf import check_model_file
 from airochat.backends.llama.transport import Transport
-from airochat.backends.llama.wire import Answer, Encode, Generate, Happened, Message, Pieces, Stop
+from airochat.backends.llama.wire import Answer, Call, Generate, Happened, Keep, Message, Stop
 from airochat.errors import AirochatError, EngineDied
 
 _log = logging.getLogger(__name__)
 _CANCELLED = EngineDied("Loading was cancelled.")
+_KEEP = 0
+"""The number of the call that is made once at the end of a life; others count from 1."""
 _JOIN_S = 10.0
 """How long closing waits for the engine's thread; a thread in the middle of a computation needs a moment."""
 
@@ -52,9 +57,9 @@ class Run:
         match event:
             case PromptProgress(done, _, reused):
                 self.usage = Usage(done, reused, done - reused, 0)
-            case TextDelta(_, tokens):
+            case TextDelta(tokens=tokens):
                 used = self.usage
-                self.usage = Usage(used.prompt, used.reused, used.evaluated, used.generated + tokens)
+                self.usage = replace(used, generated=used.generated + tokens)
         self._events.put(event)
 
     def next(self) -> Event:
@@ -122,15 +127,26 @@ class Life:
         if running is not None:
             self.transport.send(Stop(run.number))
 
-    def ask(self, command: Encode | Pieces) -> Any:
-        """Return the answer to a call; `EngineDied` if the engine ends before it."""
+    def ask(self, command: Call, timeout: float | None = None) -> Any:
+        """Return the answer to a call; `EngineDied` if the engine ends before it, `TimeoutError` if it is late."""
         future: Future[Any] = Future()
         with self._lock:
             if self.over:
                 raise self.failure
             self._calls[command.call] = future
         self.transport.send(command)
-        return future.result()
+        return future.result(timeout)
+
+    def keep(self, timeout: float) -> None:
+        """Have what runs end, and the cache written to the disk, within so many seconds; else it is lost."""
+        if self.info is None or self.over or self.thread is threading.current_thread():
+            return
+        with self._lock:
+            runs = list(self._runs)
+        for number in runs:
+            self.transport.send(Stop(number))
+        with contextlib.suppress(AirochatError, TimeoutError, concurrent.futures.TimeoutError):
+            self.ask(Keep(_KEEP), timeout)
 
     def start(self, path: Path) -> None:
         """Check the model file, then start the engine, in a thread."""

@@ -20,6 +20,8 @@ PROCESS = 68_000_000
 """What the engine's process takes beside its model: Python, llama.cpp, samplers. Measured on Linux, see docs/fit.md."""
 GPU_RESERVE = 500_000_000
 """What is kept free on every GPU for kernels, workspaces and the screen: an assumption, not a measurement."""
+LOGIT_ROWS = 16
+"""Rows of logits that a batch may ask for: one for each reply side by side, and some more for looking at replies."""
 _PAD = 256
 """llama.cpp rounds a context up to a multiple of this."""
 _FLOAT, _HALF = 4, 2
@@ -77,7 +79,7 @@ def needs(job: Job) -> Needs:
 
 
 def compute(job: Job) -> int:
-    """Return the bytes of llama.cpp's compute buffer, for one row of logits, within a few percent.
+    """Return the bytes of llama.cpp's compute buffer, for `LOGIT_ROWS`, within a few percent.
 
     Alive at once are, for every token of a micro-batch, three feed-forward rows and four of the model's width, and
     the attention mask; without flash attention, or instead, the scores of all heads.
@@ -87,7 +89,7 @@ def compute(job: Job) -> int:
     row = _FLOAT * (3 * shape.n_ff + 4 * shape.n_embd) + _HALF * cells
     if job.options.flash_attn == "off":
         row = max(row, _FLOAT * ((shape.n_heads + 1) * cells + 7 * shape.n_embd))
-    return rows * row + _FLOAT * shape.n_vocab
+    return max(rows * row + _FLOAT * shape.n_vocab, _FLOAT * shape.n_vocab * LOGIT_ROWS)
 
 
 def place(job: Job, machine: Machine) -> Placement:

@@ -60,14 +60,14 @@ def _load_mode(options: EngineOptions) -> int:
     return int(L.LLAMA_LOAD_MODE_MLOCK if options.use_mlock else L.LLAMA_LOAD_MODE_NONE)
 
 
-def context_params(options: EngineOptions, n_ctx: int) -> Any:
-    """Return llama.cpp's ``llama_context_params`` for one sequence and one row of logits per call."""
+def context_params(options: EngineOptions, n_ctx: int, lanes: int, outputs: int) -> Any:
+    """Return llama.cpp's ``llama_context_params`` for so many sequences and rows of logits per call."""
     params = L.llama_context_default_params()
     params.n_ctx = n_ctx
     params.n_batch = options.n_batch
     params.n_ubatch = options.n_ubatch
-    params.n_seq_max = 1
-    params.n_outputs_max = 1
+    params.n_seq_max = lanes
+    params.n_outputs_max = outputs
     params.kv_unified = True
     params.n_threads = options.n_threads or physical_cores()
     params.n_threads_batch = options.n_threads_batch or options.n_threads or physical_cores()

@@ -6,9 +6,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from llama_cpp import llama_cpp as _llama
 
-from airochat.backends.llama.chain import Chain, is_cold
+from airochat.backends.llama.chain import Chain, Logits, candidates, is_cold
 from airochat.backends.llama.form import STUCK, Form, NothingAllowed
 from airochat.backends.llama.vocab import Vocab
 from airochat.errors import PromptError
@@ -32,17 +33,40 @@ class Sampler:
         endless = sampling.ignore_eos and not (sampling.grammar or sampling.json_schema)
         biases = {**dict.fromkeys(ends if endless else (), -math.inf), **_biases(vocab, sampling)}
         self._banned = frozenset(token for token, bias in biases.items() if bias == -math.inf)
+        self._size = vocab.size
         self._form = Form.of(vocab, sampling)
         self._chain = Chain()
         self._add_biases(vocab.size, biases)
         self._chain.fill(vocab, sampling, history, cold=is_cold(sampling))
 
-    def choose(self, context: Any) -> int:
-        """Return the next token after the context's last logits; `NothingAllowed` if there is none."""
+    def choose(self, context: Any, row: int) -> int:
+        """Return the next token by the context's logits of token ``row`` of its last batch, which must have some.
+
+        `NothingAllowed` if there is none.
+        """
+        if self._form is None:
+            return self._checked(int(L.llama_sampler_sample(self._chain.handle, context, row)))
+        logits = np.ctypeslib.as_array(L.llama_get_logits_ith(context, row), (self._size,))
+        return self._checked(self._form.choose(logits, self._chain))
+
+    def choose_from(self, logits: Logits) -> int:
+        """Return the next token after these logits, which are left as they are; `NothingAllowed` if there is none."""
         if self._form is not None:
-            token = self._form.choose(L.llama_get_logits_ith(context, -1), self._chain.handle)
-        else:
-            token = int(L.llama_sampler_sample(self._chain.handle, context, -1))
+            return self._checked(self._form.choose(logits, self._chain))
+        token = self._chain.pick(candidates(logits))
+        if token is None:
+            raise NothingAllowed(*_CLOSED)
+        self._chain.accept(token)
+        return self._checked(token)
+
+    def clone(self) -> Sampler:
+        """Return a sampler that goes on from here by itself."""
+        copy = object.__new__(Sampler)
+        copy._size, copy._banned, copy._chain = self._size, self._banned, self._chain.clone()
+        copy._form = None if self._form is None else self._form.clone()
+        return copy
+
+    def _checked(self, token: int) -> int:
         if token in self._banned:
             raise NothingAllowed(*(_CLOSED if self._form is None else STUCK))
         return token

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from airochat.backends.base import Failed, Finished, Loaded, LoadFailed, Loading, Timings, Usage
+from airochat.backends.base import Event, Failed, Finished, Loaded, LoadFailed, Loading, Timings, Usage
 from airochat.backends.llama.abort import StopFlag
 from airochat.backends.llama.wire import (
     Answer,
@@ -17,19 +17,40 @@ from airochat.backends.llama.wire import (
     Encode,
     Generate,
     Happened,
+    Keep,
     Message,
     Open,
     Pieces,
+    Report,
+    Score,
     Stop,
 )
 from airochat.errors import AirochatError, BackendError
 
 if TYPE_CHECKING:
+    from airochat.backends.llama.aside import Aside
     from airochat.backends.llama.engine import Engine
-    from airochat.backends.llama.model import Model
     from airochat.backends.llama.vocab import Vocab
 
 _log = logging.getLogger(__name__)
+
+
+_IDLE_S = 10.0
+"""How long nothing must have been asked for before the cache of a conversation is written to the disk."""
+_Work = Generate | Score | Keep
+"""What the engine's thread does, one after the other."""
+
+
+class _Asides:
+    """What is to be written while nobody waits, one after the other; guarded by the server's lock."""
+
+    def __init__(self) -> None:
+        self.stop = StopFlag()
+        self.waiting: deque[Generate] = deque()
+        self.run: int | None = None
+        """The one that has begun."""
+        self.cancelled = False
+        self.events: Iterator[Event | None] | None = None
 
 
 class Server:
@@ -43,10 +64,13 @@ class Server:
         self._opening, self._send, self._log = opening, send, log
         self._stop = StopFlag()
         self._changed = threading.Condition()
-        self._waiting: deque[Generate] = deque()
-        self._current: int | None = None
+        self._waiting: deque[_Work] = deque()
+        self._current: _Work | None = None
+        self._asides = _Asides()
         self._closing = False
-        self._model: Model | None = None
+        self._engine: Engine | None = None
+        self._aside: Aside | None = None
+        self._vocab: Vocab | None = None
         self._in_use = threading.Lock()
         """Held while the model's vocabulary is read, and while the model is freed."""
         self._fraction, self._stage = -1.0, ""
@@ -59,23 +83,23 @@ class Server:
             self._send(_load_failure(error))
             return
         try:
-            while (command := self._next()) is not None:
-                self._serve(engine, command)
+            while self._serve_next(engine):
+                pass
         finally:
             with self._in_use:
-                self._model = None
+                self._vocab = self._engine = None
                 engine.close()
 
     def handle(self, command: Command) -> None:
         """Take a command; returns at once."""
         match command:
             case Generate():
-                with self._changed:
-                    self._waiting.append(command)
-                    self._changed.notify()
+                self._take_request(command)
+            case Score() | Keep():
+                self._take_work(command)
             case Stop(run):
                 self._stop_run(run)
-            case Encode() | Pieces():
+            case Encode() | Pieces() | Report():
                 self._send(self._answer(command))
 
     def close(self) -> None:
@@ -83,17 +107,39 @@ class Server:
         with self._changed:
             self._closing = True
             self._stop.set()
+            self._asides.stop.set()
+            self._changed.notify()
+
+    def _take_request(self, command: Generate) -> None:
+        if command.request.purpose != "background":
+            self._take_work(command)
+            return
+        with self._changed:
+            self._asides.waiting.append(command)
+            self._changed.notify()
+
+    def _take_work(self, work: _Work) -> None:
+        with self._changed:
+            self._waiting.append(work)
+            if isinstance(work, Generate):
+                waiting = self._current
+                ahead = isinstance(waiting, Generate) and waiting.request.purpose == "prepare"
+                if ahead or isinstance(waiting, Score):
+                    self._stop.set()  # somebody waits for this one
+            self._asides.stop.set()
             self._changed.notify()
 
     def _load(self) -> Engine:
         self._progress(0.0, "starting llama.cpp")
+        from airochat.backends.llama.aside import Aside
+        from airochat.backends.llama.disk import disk_for
         from airochat.backends.llama.engine import Engine
         from airochat.backends.llama.log import EngineLog
         from airochat.backends.llama.model import Model
 
         log = EngineLog(self._log)
         model = Model(self._opening.path, self._opening.options, log, self._stop, self._progress)
-        engine = Engine(model, self._stop)
+        engine = Engine(model, self._stop, disk_for(model, self._opening.states))
         try:
             self._progress(1.0, "warming up")
             engine.warm_up()
@@ -102,7 +148,8 @@ class Server:
         except BaseException:
             engine.close()
             raise
-        self._model = model
+        self._aside = Aside(model, self._asides.stop)
+        self._engine, self._vocab = engine, model.vocab
         self._send(Loaded(model.info))
         return engine
 
@@ -112,47 +159,110 @@ class Server:
             self._send(Loading(fraction, stage))
         return not self._closing
 
-    def _next(self) -> Generate | None:
+    def _serve_next(self, engine: Engine) -> bool:
+        """Do what is to be done next, or wait for it; return whether to go on."""
         with self._changed:
             self._current = None
-            while not self._waiting and not self._closing:
-                self._changed.wait()
+            if not self._waiting and not self._asides.waiting and not self._asides.run and not self._closing:
+                self._changed.wait(_IDLE_S if engine.unkept else None)
             if self._closing:
-                return None
-            command = self._waiting.popleft()
-            self._current = command.run
+                return False
             self._stop.clear()
-            return command
+            work = self._current = self._waiting.popleft() if self._waiting else None
+            aside = work is None and bool(self._asides.run or self._asides.waiting)
+            if aside:
+                self._asides.stop.clear()
+        if work is not None:
+            self._do(engine, work)
+        elif aside:
+            self._write_aside()
+        else:
+            engine.keep()
+        return True
 
-    def _serve(self, engine: Engine, command: Generate) -> None:
+    def _do(self, engine: Engine, work: _Work) -> None:
+        match work:
+            case Generate(run, request):
+                try:
+                    for event in engine.generate(request):
+                        self._send(Happened(run, event))
+                except Exception as error:
+                    self._send(Happened(run, _failed(error)))
+            case Score(call, prompt, reply, top):
+                self._send(_answered(call, lambda: engine.score(prompt, reply, top)))
+            case Keep(call):
+                self._send(_answered(call, engine.keep))
+
+    def _write_aside(self) -> None:
+        """Go on with what is written in the background, until a request comes or it is done."""
+        asides = self._asides
+        with self._changed:
+            if asides.run is None:
+                command = asides.waiting.popleft()
+                asides.run, asides.cancelled = command.run, False
+                assert self._aside is not None
+                asides.events = self._aside.generate(command.request, lambda: asides.cancelled)
+        assert asides.events is not None and asides.run is not None
         try:
-            for event in engine.generate(command.request):
-                self._send(Happened(command.run, event))
+            for event in asides.events:
+                if event is not None:
+                    self._send(Happened(asides.run, event))
+                elif self._waiting or self._closing:
+                    return
+                elif asides.stop and not asides.cancelled:
+                    asides.stop.clear()
         except Exception as error:
-            _log.exception("A request failed")
-            message = f"The engine failed: {type(error).__name__}: {error}"
-            self._send(Happened(command.run, Failed(message, "The engine's log has the details.")))
+            self._send(Happened(asides.run, _failed(error)))
+        with self._changed:
+            asides.run = asides.events = None
 
     def _stop_run(self, run: int) -> None:
         with self._changed:
-            if run == self._current:
+            if isinstance(self._current, Generate) and run == self._current.run:
                 self._stop.set()
                 return
-            waiting = [command for command in self._waiting if command.run == run]
-            for command in waiting:
-                self._waiting.remove(command)
-        for command in waiting:
-            self._send(Happened(command.run, Finished("user", Usage(), Timings())))
+            if run == self._asides.run:
+                self._asides.cancelled = True
+                self._asides.stop.set()
+                return
+            dropped = self._drop(run)
+        if dropped:
+            self._send(Happened(run, Finished("user", Usage(), Timings())))
 
-    def _answer(self, command: Encode | Pieces) -> Answer:
-        try:
+    def _drop(self, run: int) -> bool:
+        """Take a request that has not begun out of its queue; return whether there was one."""
+        for work in (*self._waiting, *self._asides.waiting):
+            if isinstance(work, Generate) and work.run == run:
+                (self._waiting if work in self._waiting else self._asides.waiting).remove(work)
+                return True
+        return False
+
+    def _answer(self, command: Encode | Pieces | Report) -> Answer:
+        def value() -> object:
             with self._in_use:
-                if self._model is None:
-                    return Answer(command.call, error=BackendError("The model is not loaded."))
-                return Answer(command.call, _look_up(self._model.vocab, command))
-        except Exception as error:
-            _log.exception("A text could not be tokenised")
-            return Answer(command.call, error=BackendError(f"The text could not be tokenised: {error}"))
+                if self._vocab is None or self._engine is None:
+                    raise BackendError("The model is not loaded.")
+                if isinstance(command, Report):
+                    return self._engine.report()
+                return _look_up(self._vocab, command)
+
+        return _answered(command.call, value)
+
+
+def _answered(call: int, work: Callable[[], object]) -> Answer:
+    try:
+        return Answer(call, work())
+    except AirochatError as error:
+        return Answer(call, error=error)
+    except Exception as error:
+        _log.exception("A call failed")
+        return Answer(call, error=BackendError(f"The engine failed: {type(error).__name__}: {error}"))
+
+
+def _failed(error: Exception) -> Failed:
+    _log.error("A request failed", exc_info=error)
+    message = f"The engine failed: {type(error).__name__}: {error}"
+    return Failed(message, "The engine's log has the details.")
 
 
 def _look_up(vocab: Vocab, command: Encode | Pieces) -> list[list[int]] | list[bytes]:

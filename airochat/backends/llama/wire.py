@@ -25,6 +25,8 @@ class Open:
 
     path: Path
     options: EngineOptions
+    states: Path | None = None
+    """Where saved states of conversations are kept; None keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,30 @@ class Pieces:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """Tell how likely the tokens of a reply were, after the requests before it; see `Backend.score`."""
+
+    call: int
+    prompt: tuple[int, ...]
+    reply: tuple[int, ...]
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell what is kept in caches; answered at once."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Write the cache of the conversation to the disk, after the requests before it."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The value that a call asked for, or why there is none."""
 
@@ -83,7 +109,8 @@ class LastWords:
     text: str
 
 
-Command = Generate | Stop | Encode | Pieces
+Call = Encode | Pieces | Score | Report | Keep
+Command = Generate | Stop | Call
 Message = LoadEvent | Answer | Happened | LastWords
 
 

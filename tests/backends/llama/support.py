@@ -14,6 +14,8 @@ from airochat.backends.base import (
     Finished,
     LoadEvent,
     PromptProgress,
+    Purpose,
+    ReplyEnded,
     Request,
     TextDelta,
 )
@@ -50,10 +52,14 @@ class Heard:
     deltas: list[TextDelta] = field(default_factory=list)
     end: Finished | Failed | None = None
     order: list[type] = field(default_factory=list)
+    others: list[ReplyEnded] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        return "".join(delta.text for delta in self.deltas)
+        return self.text_of(0)
+
+    def text_of(self, index: int) -> str:
+        return "".join(delta.text for delta in self.deltas if delta.index == index)
 
     @property
     def finished(self) -> Finished:
@@ -72,6 +78,8 @@ class Heard:
                 self.progress.append(event)
             case TextDelta():
                 self.deltas.append(event)
+            case ReplyEnded():
+                self.others.append(event)
             case _:
                 assert self.end is None, "nothing comes after the end"
                 self.end = event
@@ -86,9 +94,12 @@ def request(
     *,
     stop: tuple[str, ...] = (),
     stop_tokens: tuple[int, ...] = (),
+    n: int = 1,
+    purpose: Purpose = "reply",
+    chat: str = "",
 ) -> Request:
     """Return a request with an id of its own."""
-    return Request(f"request-{next(_numbers)}", prompt, sampling, stop, stop_tokens)
+    return Request(f"request-{next(_numbers)}", prompt, sampling, stop, stop_tokens, n, purpose, chat)
 
 
 def listen(

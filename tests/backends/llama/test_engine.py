@@ -168,7 +168,7 @@ def test_a_model_that_cannot_be_rewound_reuses_all_or_nothing(open_model: Open, 
     longer = (*prompt, 50, 51)
     assert listen(backend, request(longer)).finished.usage == Usage(32, 30, 2, GREEDY.max_tokens)
     again = listen(backend, request(prompt))
-    assert again.finished.usage.reused == 0
+    assert again.finished.usage == Usage(30, 29, 1, GREEDY.max_tokens, 0, 29), "saved before the last token"
     assert again.text == listen(open_model(path), request(prompt)).text
 
 
@@ -185,15 +185,15 @@ def test_what_was_finished_before_an_abort_stays_in_the_cache(spm_model: Path) -
         return calls >= limit
 
     callback = L.ggml_abort_callback(count)
-    L.llama_set_abort_callback(engine._model.context, callback, None)
+    L.llama_set_abort_callback(engine._model.context.handle, callback, None)
     whole = list(engine.generate(request(prompt)))
     text = "".join(event.text for event in whole if isinstance(event, TextDelta))
-    engine._forget()
+    engine._cache.forget()
     calls = 0
     *_, first = engine.generate(request(prompt, dataclasses.replace(GREEDY, max_tokens=1)))
     assert isinstance(first, Finished)
     calls, limit = 0, calls * 5 // 8
-    engine._forget()
+    engine._cache.forget()
     *_, aborted = engine.generate(request(prompt))
     assert isinstance(aborted, Finished)
     assert (aborted.reason, aborted.usage) == ("user", Usage(32, 0, 32, 0))

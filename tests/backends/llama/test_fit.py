@@ -31,7 +31,7 @@ from airochat.backends.llama.fit import (
 from airochat.backends.llama.gguf import check_model_file
 from airochat.backends.llama.log import EngineLog
 from airochat.backends.llama.machine import Gpu, Machine
-from airochat.backends.llama.needs import GPU_RESERVE, Job, compute, needs, place
+from airochat.backends.llama.needs import GPU_RESERVE, LOGIT_ROWS, Job, compute, needs, place
 from airochat.backends.llama.options import context_params
 from airochat.backends.llama.shapes import KNOWN, Shape, shape_named, shape_of
 from airochat.errors import ModelError, UsageError
@@ -209,7 +209,7 @@ def logged(path: Path, log: Path, options: EngineOptions, n_ctx: int, dry: bool)
         engine_log = EngineLog(file.fileno())
         model = L.llama_model_load_from_file(str(path).encode(), params)
         assert model, engine_log.errors
-        context = L.llama_init_from_model(model, context_params(options, n_ctx))
+        context = L.llama_init_from_model(model, context_params(options, n_ctx, 9, LOGIT_ROWS))
         assert context, engine_log.errors
         L.llama_free(context)
         L.llama_model_free(model)

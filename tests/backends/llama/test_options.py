@@ -70,19 +70,21 @@ def test_context_options_reach_the_struct() -> None:
             yarn_orig_ctx=4096,
         ),
         2048,
+        9,
+        16,
     )
     assert (params.n_ctx, params.n_batch, params.n_ubatch) == (2048, 300, 100)
     assert (params.n_threads, params.n_threads_batch) == (3, 3)
     assert (params.flash_attn_type, params.type_k, params.type_v) == (0, L.GGML_TYPE_Q8_0, L.GGML_TYPE_F16)
     assert (params.rope_scaling_type, params.rope_freq_base, params.rope_freq_scale) == (2, 5e5, 0.5)
     assert (params.yarn_ext_factor, params.yarn_orig_ctx) == (-1.0, 4096)
-    assert (params.n_seq_max, params.n_outputs_max, params.kv_unified) == (1, 1, True)
+    assert (params.n_seq_max, params.n_outputs_max, params.kv_unified) == (9, 16, True)
 
 
 def test_every_kv_type_has_the_number_that_ggml_gives_it() -> None:
     name = L._lib.ggml_type_name
     name.argtypes, name.restype = [ctypes.c_int], ctypes.c_char_p
-    numbers = {kind: context_params(EngineOptions(type_k=kind), 256).type_k for kind in KV_TYPES}
+    numbers = {kind: context_params(EngineOptions(type_k=kind), 256, 1, 1).type_k for kind in KV_TYPES}
     assert {kind: name(number).decode() for kind, number in numbers.items()} == {
         kind: kind for kind in KV_TYPES
     }
@@ -91,6 +93,6 @@ def test_every_kv_type_has_the_number_that_ggml_gives_it() -> None:
 def test_threads_default_to_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     cores = physical_cores()
     assert cores >= 1
-    assert context_params(EngineOptions(), 256).n_threads == cores
+    assert context_params(EngineOptions(), 256, 1, 1).n_threads == cores
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0}, raising=False)
     assert physical_cores() == 1
