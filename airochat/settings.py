@@ -130,6 +130,8 @@ class Settings:
     """The system prompt; empty takes the template's own."""
     read_ahead: bool = True
     """Let the model read the coming prompt while the user types; never on battery."""
+    auto_title: bool = False
+    """Let the model find a title for a new chat after its first reply, while it has nothing else to do."""
     preset: str = ""
     """A sampling preset, over which the sampling fields beside it are laid; `Settings.load` takes its values."""
     model_dirs: tuple[str, ...] = ()
@@ -146,8 +148,9 @@ class Settings:
         for name in ("model", "template", "theme", "user_name", "system", "preset"):
             if not isinstance(getattr(self, name), str):
                 raise SettingsError(f"{name} = {getattr(self, name)!r} is not a text.")
-        if not isinstance(self.read_ahead, bool):
-            raise SettingsError(f"read_ahead = {self.read_ahead!r} must be true or false.")
+        for name in ("read_ahead", "auto_title"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name} = {getattr(self, name)!r} must be true or false.")
         for name in ("model_dirs", "plugins_enabled", "plugins_disabled"):
             value = getattr(self, name)
             if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):

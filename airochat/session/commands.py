@@ -88,6 +88,14 @@ def _order(session: Session, rest: str, sampling: Sampling) -> Answer:
     return f"Who speaks next is decided by {session.profile.effective_roleplay.group_order}."
 
 
+def _title(session: Session, rest: str, sampling: Sampling) -> Answer:
+    if not rest:
+        session.retitle()
+        return "The model is looking for a title."
+    session.set(title=one_line(rest, 80))
+    return f"This chat is called {session.title}."
+
+
 def _scenario(session: Session, rest: str, sampling: Sampling) -> Answer:
     if rest:
         session.set(scenario="" if rest == "off" else rest)
@@ -152,6 +160,7 @@ CHAT_COMMANDS: dict[str, ChatCommand] = {
     "leave": ChatCommand("/leave NAME", "let a character leave", _leave),
     "mute": ChatCommand("/mute NAME", "let a character speak only when told to, or freely again", _mute),
     "order": ChatCommand("/order [HOW]", "who speaks next: mention, talkative, round or hand", _order),
+    "title": ChatCommand("/title [TEXT]", "give this chat a title, or let the model find one", _title),
     "persona": ChatCommand("/persona [NAME|off]", "who you are in this chat", _persona),
     "scenario": ChatCommand(
         "/scenario [TEXT|off]", "where this chat takes place, instead of the card's", _scenario

@@ -20,6 +20,7 @@ from airochat.errors import AirochatError, StoreError, UsageError
 from airochat.hooks import Command, PluginHost
 from airochat.paths import Home
 from airochat.presets import Presets
+from airochat.session.asides import Asides
 from airochat.session.events import ModelEvent, Notice
 from airochat.session.listeners import Listeners
 from airochat.session.model import CurrentModel
@@ -63,6 +64,8 @@ class SessionManager:
         )
         self.model = CurrentModel(settings, home, self.templates, self._listeners.emit)
         self.model.check_template(settings.template)
+        self.asides = Asides(self)
+        """Asks the model something beside the conversations, while nobody waits."""
         atexit.register(self.close)
 
     def __enter__(self) -> SessionManager:

@@ -6,13 +6,14 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airochat.backends.base import ModelInfo
 from airochat.characters import Card
 from airochat.conversation import Message, Tree, new_id
-from airochat.errors import UsageError
+from airochat.errors import AirochatError, UsageError
 from airochat.hooks import MessageFacts, PluginHost
 from airochat.prompt.macros import Variables
 from airochat.sampling import Sampling
@@ -216,6 +217,22 @@ class Session(SessionInsight):
             self.profile = profile
             self.title = changes.get("title", self.title)
 
+    def retitle(self) -> Future[str]:
+        """Let the model find a title for this conversation while it has nothing else to do; returns at once."""
+        title = self._manager.asides.title(self)
+
+        def take(done: Future[str]) -> None:
+            if done.cancelled():
+                return
+            if isinstance(error := done.exception(), AirochatError):
+                self.notice(f"There is no new title: {error.message}", error.hint)
+            elif error is None and done.result():
+                self.set(title=done.result())
+                self._tree_changed()
+
+        title.add_done_callback(take)
+        return title
+
     def add_card(self, card: str | Path | Card) -> Card:
         """Let a character join; see `Group.add`."""
         found, card_id = self._manager.find_card(card)
@@ -303,6 +320,8 @@ class Session(SessionInsight):
         if turn is not None:
             turn.record(event)
         self._listeners.emit(event)
+        if self._manager.settings.auto_title and event.reason != "failed" and len(self.history) == 2:
+            self.retitle()
 
     # -- inside -------------------------------------------------------------------------------------------------
 
