@@ -28,6 +28,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "yarn_ext_factor": (-1.0, 100.0),
     "yarn_orig_ctx": (0, 10_000_000),
     "n_seq_max": (1, 64),
+    "n_draft": (1, 15),
     "cache_disk": (0, 10_000_000),
 }
 _FRACTIONAL = frozenset({"rope_freq_base", "rope_freq_scale", "yarn_ext_factor"})
@@ -43,6 +44,8 @@ class EngineOptions:
 
     ``n_seq_max`` is how many replies are written side by side at most. ``kv_reuse`` ``shift`` lets parts of the cache
     move to other places of the prompt, where the model can, which is an approximation; ``exact`` reads them again.
+    ``speculative`` lets up to ``n_draft`` tokens be guessed and checked at once where that was measured to pay:
+    ``lookup`` guesses what stood there before, ``draft`` asks the small model ``draft_model``.
     ``cache_ram`` and ``cache_disk`` are MiB for saved states; 0 saves none, ``auto`` takes a quarter of the free RAM.
     """
 
@@ -72,6 +75,9 @@ class EngineOptions:
     kv_reuse: str = "shift"
     cache_ram: int | str = "auto"
     cache_disk: int = 2048
+    speculative: str = "off"
+    draft_model: str = ""
+    n_draft: int = 8
 
     def __post_init__(self) -> None:
         checks.choice("engine", self.engine, ("process", "thread"))
@@ -80,6 +86,13 @@ class EngineOptions:
         checks.choice("type_k", self.type_k, KV_TYPES)
         checks.choice("type_v", self.type_v, KV_TYPES)
         checks.choice("rope_scaling", self.rope_scaling, ("model", "none", "linear", "yarn", "longrope"))
+        checks.choice("speculative", self.speculative, ("off", "lookup", "draft"))
+        if not isinstance(self.draft_model, str):
+            raise SettingsError(f"draft_model = {self.draft_model!r} is not a text.")
+        if self.speculative == "draft" and not self.draft_model:
+            raise SettingsError(
+                'speculative = "draft" needs a draft_model.', "Name a small model of the same family."
+            )
         checks.choice("kv_reuse", self.kv_reuse, ("shift", "exact"))
         if self.cache_ram != "auto":
             checks.number("cache_ram", self.cache_ram, 0, 10_000_000, whole=True)

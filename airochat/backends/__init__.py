@@ -30,7 +30,8 @@ def create_backend(ref: str, settings: Settings, home: Home) -> Backend:
     from airochat.backends.llama import library
     from airochat.backends.llama.client import LlamaBackend
 
-    path = library.resolve(ref, library.model_folders(settings, home))
-    return LlamaBackend(
-        path, settings.engine, home.folder("logs") / "engine.log", states=home.folder("cache") / "kv"
-    )
+    folders = library.model_folders(settings, home)
+    path, options = library.resolve(ref, folders), settings.engine
+    if options.draft_model:
+        options = options.replace(draft_model=str(library.resolve(options.draft_model, folders)))
+    return LlamaBackend(path, options, home.folder("logs") / "engine.log", states=home.folder("cache") / "kv")

@@ -205,6 +205,9 @@ class CacheReport:
     moved: int = 0
     restored: int = 0
     evaluated: int = 0
+    guessed: int = 0
+    accepted: int = 0
+    """Tokens that were guessed and checked (setting ``speculative``), and how many of them were right."""
     notes: tuple[str, ...] = ()
     """Why something is not done, such as shifting with this type of cache."""
 

@@ -221,4 +221,6 @@ def _absolute(path: str | Path) -> Path:
 
 def _with_absolute_paths(options: EngineOptions) -> EngineOptions:
     """Return options for a process whose current folder is another one."""
-    return replace(options, lora=tuple((str(_absolute(path)), scale) for path, scale in options.lora))
+    lora = tuple((str(_absolute(path)), scale) for path, scale in options.lora)
+    draft = str(_absolute(options.draft_model)) if options.draft_model else ""
+    return replace(options, lora=lora, draft_model=draft)

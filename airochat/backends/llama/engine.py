@@ -21,6 +21,7 @@ from airochat.backends.base import (
     TextDelta,
     Usage,
 )
+from airochat.backends.guess import Pace
 from airochat.backends.llama.abort import StopFlag
 from airochat.backends.llama.batch import Batch
 from airochat.backends.llama.cache import CHAT, Cache
@@ -31,7 +32,7 @@ from airochat.backends.llama.line import Line
 from airochat.backends.llama.model import Model
 from airochat.backends.llama.sampler import Sampler
 from airochat.backends.llama.score import score
-from airochat.backends.llama.writer import write_many, write_one
+from airochat.backends.llama.writer import Guesser, Guesses, write_many, write_one
 from airochat.backends.reply import Reply
 from airochat.backends.shelf import Shelf
 from airochat.errors import BackendError, PromptError
@@ -46,10 +47,12 @@ class Engine:
     """Runs requests on a loaded model, one at a time and from one thread, and keeps the KV cache between them.
 
     ``stop`` is the flag that ends what runs; whoever sets it clears it before the next request. ``disk`` is where the
-    cache of a conversation outlives the engine, if it may.
+    cache of a conversation outlives the engine, if it may; ``guesser`` guesses tokens that are checked together.
     """
 
-    def __init__(self, model: Model, stop: StopFlag, disk: Disk | None = None) -> None:
+    def __init__(
+        self, model: Model, stop: StopFlag, disk: Disk | None = None, guesser: Guesser | None = None
+    ) -> None:
         self._model = model
         self._stop = stop
         self._disk = disk
@@ -57,6 +60,9 @@ class Engine:
         self._cache = Cache(
             model.context, self._batch, model.kind, Shelf(model.snapshot_limit), shift=model.shift
         )
+        # A guess that fails is cut off again, which not every model can.
+        usable = guesser if model.kind == "plain" else None
+        self._guesses = Guesses(usable, model.options.n_draft) if usable else None
         self._chat = ""
         self._totals = CacheReport(
             model.options.kv_reuse if model.shift else "exact", notes=model.shift_notes
@@ -68,7 +74,9 @@ class Engine:
         self._cache.forget()
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the model, and the one that guesses."""
+        if self._guesses is not None:
+            self._guesses.close()
         self._model.close()
 
     # -- requests ------------------------------------------------------------------------------------------------
@@ -160,7 +168,7 @@ class Engine:
     def _write_all(self, prompt: tuple[int, ...], lines: list[Line]) -> Generator[Event, None, None]:
         context, cache, first = self._model.context, self._cache, lines[0]
         if len(lines) == 1:
-            yield from write_one(cache, first, lambda: first.advance(context, -1))
+            yield from write_one(cache, first, lambda: first.advance(context, -1), self._guesses)
             yield from _rests([first])
             return
         logits = np.ctypeslib.as_array(context.logits(-1), (self._model.vocab.size,)).copy()
@@ -170,7 +178,7 @@ class Engine:
             source = 1
             context.share(CHAT, source)
         try:
-            yield from write_one(cache, first, lambda: first.advance_from(logits))
+            yield from write_one(cache, first, lambda: first.advance_from(logits), self._guesses)
             yield from _rests([first])
             waiting = lines[1:]
             while waiting and not self._stop:
@@ -246,6 +254,7 @@ class Engine:
         """Tell what is kept in caches."""
         shelf, disk = self._cache.shelf, self._disk
         files, size, limit = disk.usage() if disk else (0, 0, 0)
+        pace = self._guesses.pace if self._guesses else Pace()
         return dataclasses.replace(
             self._totals,
             tokens=len(self._cache.tokens),
@@ -256,6 +265,8 @@ class Engine:
             disk_bytes=size,
             disk_limit=limit,
             hits=self._cache.hits,
+            guessed=pace.checked,
+            accepted=pace.accepted,
         )
 
     def _remember(self, chat: str) -> None:

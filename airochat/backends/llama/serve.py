@@ -6,9 +6,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airochat.backends.base import Event, Failed, Finished, Loaded, LoadFailed, Loading, Timings, Usage
+from airochat.backends.guess import Lookup
 from airochat.backends.llama.abort import StopFlag
 from airochat.backends.llama.wire import (
     Answer,
@@ -30,7 +32,10 @@ from airochat.errors import AirochatError, BackendError
 if TYPE_CHECKING:
     from airochat.backends.llama.aside import Aside
     from airochat.backends.llama.engine import Engine
+    from airochat.backends.llama.log import EngineLog
+    from airochat.backends.llama.model import Model
     from airochat.backends.llama.vocab import Vocab
+    from airochat.backends.llama.writer import Guesser
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +144,7 @@ class Server:
 
         log = EngineLog(self._log)
         model = Model(self._opening.path, self._opening.options, log, self._stop, self._progress)
-        engine = Engine(model, self._stop, disk_for(model, self._opening.states))
+        engine = Engine(model, self._stop, disk_for(model, self._opening.states), self._guesser(model, log))
         try:
             self._progress(1.0, "warming up")
             engine.warm_up()
@@ -152,6 +157,24 @@ class Server:
         self._engine, self._vocab = engine, model.vocab
         self._send(Loaded(model.info))
         return engine
+
+    def _guesser(self, model: Model, log: EngineLog) -> Guesser | None:
+        """Return what guesses tokens, as the settings want it; the model is freed if it cannot be had."""
+        options = self._opening.options
+        if options.speculative == "lookup":
+            return Lookup()
+        if options.speculative != "draft":
+            return None
+        from airochat.backends.llama.draft import DraftModel
+        from airochat.backends.llama.model import Model
+
+        small = options.replace(n_ctx=model.n_ctx, lora=(), n_seq_max=1)
+        try:
+            draft = Model(Path(options.draft_model), small, log, self._stop, self._progress)
+            return DraftModel(draft, model)
+        except BaseException:
+            model.close()
+            raise
 
     def _progress(self, fraction: float, stage: str) -> bool:
         if stage != self._stage or fraction - self._fraction >= 0.01:
