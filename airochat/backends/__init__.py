@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airochat.backends.base import Backend
+from airochat.backends.states import states_folder
 from airochat.errors import ModelError
 from airochat.paths import Home
 from airochat.settings import Settings
@@ -34,4 +35,6 @@ def create_backend(ref: str, settings: Settings, home: Home) -> Backend:
     path, options = library.resolve(ref, folders), settings.engine
     if options.draft_model:
         options = options.replace(draft_model=str(library.resolve(options.draft_model, folders)))
-    return LlamaBackend(path, options, home.folder("logs") / "engine.log", states=home.folder("cache") / "kv")
+    return LlamaBackend(
+        path, options, home.folder("logs") / "engine.log", states=states_folder(home.folder("cache"))
+    )

@@ -64,9 +64,9 @@ class Ledger:
 
     def turn_to(self, message_id: str) -> None:
         """Make the newest leaf under this message the head, within the present step."""
-        head = self.tree.newest_leaf(message_id)
-        self._store.amend_step(self._id, head)
-        self.tree = self.tree.move(head)
+        tree = self.tree.move(self.tree.newest_leaf(message_id))
+        self._store.amend_step(self._id, tree.head)
+        self.tree = tree
 
     def undo(self) -> bool:
         """Take back the last step; return whether there was one."""

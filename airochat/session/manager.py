@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from airochat.backends.base import Backend, CacheReport, ModelInfo
+from airochat.backends.states import forget_state, states_folder
 from airochat.characters import Card, Persona, read_card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import AirochatError, StoreError, UsageError
@@ -182,6 +183,7 @@ class SessionManager:
     def delete(self, session_id: str) -> None:
         """Move a conversation to the bin; `restore` brings it back."""
         self.store.update_session(session_id, deleted=True)
+        forget_state(states_folder(self.home.folder("cache")), session_id)
 
     def restore(self, session_id: str) -> None:
         """Take a conversation out of the bin."""

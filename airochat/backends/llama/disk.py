@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import logging
 import os
@@ -26,15 +25,15 @@ from airochat.backends.llama.cache import CHAT, Cache
 from airochat.backends.llama.context import State
 from airochat.backends.llama.model import Model
 from airochat.backends.shelf import Saved
+from airochat.backends.states import SUFFIX, state_file
 
 L: Any = _llama
 _log = logging.getLogger(__name__)
 MAGIC = b"airochat kv 1\n"
 _LENGTH = struct.Struct("<I")
 _MAX_HEADER = 1 << 20
-_LEAST_TOKENS = 64
+_LEAST_TOKENS = 256
 """A shorter conversation is read again as quickly."""
-_SUFFIX = ".kv"
 _MATTERS = (
     "type_k",
     "type_v",
@@ -72,7 +71,7 @@ class Disk:
         tokens, state = tuple(cache.tokens), cache.context.save(CHAT)
         if state is None:
             return
-        path = self._path(chat)
+        path = state_file(self._folder, chat)
         draft = path.with_suffix(".new")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,7 +86,7 @@ class Disk:
 
     def bring(self, chat: str, cache: Cache) -> None:
         """Put what a conversation's file holds onto the cache's shelf, unless it is damaged or fits no more."""
-        path = self._path(chat)
+        path = state_file(self._folder, chat)
         try:
             tokens, state = read_state(path, self._key)
         except FileNotFoundError:
@@ -116,16 +115,11 @@ class Disk:
     def _files(self) -> list[tuple[float, int, Path]]:
         found = []
         with contextlib.suppress(OSError):
-            for path in self._folder.glob(f"*{_SUFFIX}"):
+            for path in self._folder.glob(f"*{SUFFIX}"):
                 with contextlib.suppress(OSError):
                     status = path.stat()
                     found.append((status.st_mtime, status.st_size, path))
         return found
-
-    def _path(self, chat: str) -> Path:
-        """Return the file of a conversation, whose name may hold anything."""
-        name = hashlib.blake2b(chat.encode("utf-8", "replace"), digest_size=12).hexdigest()
-        return self._folder / (name + _SUFFIX)
 
 
 def disk_for(model: Model, folder: Path | None) -> Disk | None:

@@ -271,10 +271,9 @@ class Engine:
 
     def _remember(self, chat: str) -> None:
         """Have what the disk knows of a conversation on the shelf, once."""
-        if chat and chat != self._chat:
-            self._chat = chat
-            if self._disk is not None:
-                self._disk.bring(chat, self._cache)
+        if chat and chat != self._chat and self._disk is not None:
+            self._disk.bring(chat, self._cache)
+        self._chat = chat
 
     def _usage(self, lines: Sequence[Line]) -> Usage:
         counts = self._cache.counts

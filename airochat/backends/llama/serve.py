@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-_IDLE_S = 10.0
-"""How long nothing must have been asked for before the cache of a conversation is written to the disk."""
+_IDLE_S = 120.0
+"""How long nothing must have been asked for before the cache of a conversation is written to the disk.
+
+Large models have a gigabyte there, which is not to be written after every turn; closing writes it, too."""
 _Work = Generate | Score | Keep
 """What the engine's thread does, one after the other."""
 
