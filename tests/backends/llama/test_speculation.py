@@ -57,7 +57,7 @@ def test_a_scripted_reply_ends_where_it_does_without_guesses(open_model: Open, t
     path = write_model(tmp_path / "m.gguf", chain=says("abcdefghij", START, END))
     backend = open_model(path, speculative="lookup")
     backend.wait(WAIT_S)
-    start = tuple(3 + byte for byte in b"abcdefghijabcd") + (START,)
+    start = (*(3 + byte for byte in b"abcdefghijabcd"), START)
     for stop, reason, text in (((), "eos", "abcdefghij"), (("fg",), "stop", "abcde")):
         heard = listen(backend, request(start, GREEDY, stop=stop))
         assert (heard.text, heard.finished.reason) == (text, reason)
@@ -83,7 +83,7 @@ def test_guesses_keep_to_banned_phrases(open_model: Open, tmp_path: Path) -> Non
     path = write_model(tmp_path / "m.gguf", chain=says("abcdefghij", START, END))
     backend = open_model(path, speculative="lookup")
     backend.wait(WAIT_S)
-    start = tuple(3 + byte for byte in b"abcdefghijabcd") + (START,)
+    start = (*(3 + byte for byte in b"abcdefghijabcd"), START)
     heard = listen(backend, request(start, GREEDY.replace(banned=("cde",))))
     assert "cde" not in heard.text
     assert heard.finished.bans.counts[0].removed >= 1
