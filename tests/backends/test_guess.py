@@ -51,7 +51,7 @@ def test_nothing_is_guessed_before_plain_writing_was_measured() -> None:
 
 def test_guesses_that_do_not_pay_are_left_for_ever_longer() -> None:
     pace = Pace()
-    pauses = []
+    pauses: list[int] = []
     pace.plain(0.01)
     for _ in range(8):
         while pace.guessing:
