@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -48,6 +49,7 @@ def all_checks(home: Home) -> Iterator[Check]:
         ("settings", _settings),
         ("chats", _chats),
         ("models", _models),
+        ("cache", _cache),
         ("templates", _templates),
         ("plugins", _plugins),
         ("themes", _themes),
@@ -158,6 +160,22 @@ def _models(home: Home) -> Iterator[Check]:
         yield Check("model", "ok", settings.model)
     else:
         yield Check("model", "ok", str(library.resolve(settings.model, folders)))
+
+
+def _cache(home: Home) -> Iterator[Check]:
+    from airochat.backends.states import SUFFIX, states_folder
+
+    engine = Settings.load(home.settings).engine
+    folder = states_folder(home.folder("cache"))
+    sizes = []
+    for file in folder.glob(f"*{SUFFIX}"):
+        # A running airochat may remove one meanwhile.
+        with contextlib.suppress(OSError):
+            sizes.append(file.stat().st_size)
+    kept = f"{len(sizes)} saved chats, {sum(sizes) / 1e6:.1f} MB in {folder}" if sizes else "no saved chats"
+    limit = f"at most {engine.cache_disk} MiB" if engine.cache_disk else "none are saved (cache_disk = 0)"
+    moves = {"shift": "parts may move to other places", "exact": "nothing is moved"}[engine.kv_reuse]
+    yield Check("cache", "ok", f"{kept}, {limit}; {moves} (kv_reuse = {engine.kv_reuse})")
 
 
 def _templates(home: Home) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from airochat.checks import did_you_mean
 from airochat.cli.common import Opening, put
 from airochat.cli.lazy import report
 from airochat.cli.lines import Lines
-from airochat.cli.stream import Diagnostics, load_model, stream
+from airochat.cli.stream import Diagnostics, load_model, print_alternatives, stream
 from airochat.errors import AirochatError, UsageError
 from airochat.session import Session, SessionManager, Turn
 from airochat.session.commands import CHAT_COMMANDS, run_command
@@ -20,6 +20,8 @@ from airochat.text import clean, one_line
 _HELP = {
     "/help": "list the commands",
     "/swipe": "write another alternative of the last reply",
+    "/swipe K": "show its alternative number K",
+    "/alternatives": "print all its alternatives",
     "/previous, /next": "show another alternative, of a greeting, too",
     "/go": "go on with the last reply",
     "/impersonate": "let the model write what you say next",
@@ -44,9 +46,10 @@ class Dialogue:
         self._failed = False
         self._commands: dict[str, Callable[[str], None]] = {
             "help": lambda _: self._help(),
-            "swipe": lambda _: self._show(lambda: self._chat().swipe(**self._sampling)),
+            "swipe": self._swipe,
             "previous": lambda _: self._leaf(self._chat().previous_swipe()),
             "next": lambda _: self._leaf(self._chat().next_swipe()),
+            "alternatives": lambda _: print_alternatives(self._chat()),
             "impersonate": lambda _: self._show(lambda: self._chat().impersonate(**self._sampling)),
             "go": lambda _: self._show(lambda: self._chat().continue_(**self._sampling)),
             "undo": lambda _: self._travel(self._chat().undo(), "There is nothing to undo."),
@@ -113,10 +116,14 @@ class Dialogue:
         load_model(self._manager, self._diagnostics)
         turn = begin()
         while True:
-            interrupted = stream(turn, self._diagnostics, names=len(self._chat().group.names) > 1)
+            interrupted = stream(turn, self._chat(), self._diagnostics)
             self._failed |= turn.reason == "failed"
             if interrupted and not self._lines.interactive:
                 raise KeyboardInterrupt
+            if len(turn.messages) > 1:
+                number, count = self._chat().swipe_position()
+                _tell(f"{number} of {count} is shown; /swipe K shows number K.")
+                return  # one of them is to be chosen before the chat goes on
             if interrupted or turn.reason == "failed" or not self._chat().group.due():
                 return
             turn = self._chat().speak(**self._sampling)
@@ -142,6 +149,19 @@ class Dialogue:
         _tell(f"{number} of {count}" if count else "There is nothing yet.")
         if moved:
             self._last()
+
+    def _swipe(self, number: str) -> None:
+        """Write another alternative of the last reply, or show the one of this number."""
+        chat = self._chat()
+        if not number:
+            self._show(lambda: chat.swipe(**self._sampling))
+            return
+        count = chat.swipe_position()[1]
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= count and chat.head):
+            there = f"There are {count}." if count else "There is nothing yet."
+            raise UsageError(f"There is no alternative {one_line(number, 40)}.", there)
+        chat.turn_to(chat.tree.siblings(chat.head)[int(number) - 1])
+        self._leaf(True)
 
     def _model(self, name: str) -> None:
         if name:

@@ -26,6 +26,12 @@ _NOT_SAMPLING = ("prefill", "speaker")
     "--new", is_flag=True, help="Begin a new chat, which is what happens anyway without the two above."
 )
 @click.option("--speaker", metavar="NAME", default="", help="The character of a group that answers.")
+@click.option(
+    "--swipes",
+    metavar="N",
+    type=click.IntRange(1, 16),
+    help="Write N alternatives of the reply; those behind the first are printed after it, each under its number.",
+)
 @click.option("--prefill", metavar="TEXT", default="", help="Words that the reply shall start with.")
 @sampling_options
 @json_option
@@ -39,6 +45,7 @@ def say(
     new: bool,
     speaker: str,
     prefill: str,
+    swipes: int | None,
     sampling: dict[str, Any],
     as_json: bool,
     model: str | None,
@@ -47,7 +54,8 @@ def say(
     """Send one message and print the reply as it is written.
 
     TEXT may be - to read it from standard input. A TEXT that begins with / is a command, such as "/note the rain grows
-    louder"; begin it with // to send it as it is. Ctrl-C stops the reply and keeps what was written.
+    louder"; begin it with // to send it as it is. Ctrl-C stops the reply and keeps what was written. With --swipes the
+    chat goes on from the first alternative, and in a group nobody else answers before one is chosen.
     """
     if sum((bool(session), latest, new)) > 1:
         raise click.UsageError("Give only one of --session, --continue and --new.")
@@ -59,7 +67,8 @@ def say(
         else:
             text = text.removeprefix("/") if text.startswith("//") else text
             opening = Opening(manager, found, **chat)
-            ctx.exit(_send(opening, text, sampling | {"prefill": prefill, "speaker": speaker}, as_json))
+            wanted = sampling | {"prefill": prefill, "speaker": speaker}
+            ctx.exit(_send(opening, text, wanted, swipes, as_json))
 
 
 def _run_command(session: Session | None, line: str, as_json: bool) -> None:
@@ -75,28 +84,27 @@ def _run_command(session: Session | None, line: str, as_json: bool) -> None:
         put(answer)
 
 
-def _send(opening: Opening, text: str, wanted: dict[str, Any], as_json: bool) -> int:
-    from airochat.cli.stream import Diagnostics, describe, load_model, stream
+def _send(opening: Opening, text: str, wanted: dict[str, Any], swipes: int | None, as_json: bool) -> int:
+    from airochat.cli.stream import Diagnostics, describe, describe_swipes, load_model, stream
 
     manager = opening.manager
-    manager.settings.sampling.replace(
-        **{name: value for name, value in wanted.items() if name not in _NOT_SAMPLING}
-    )
+    sampling = {name: value for name, value in wanted.items() if name not in _NOT_SAMPLING}
+    manager.settings.sampling.replace(**sampling)
     diagnostics = Diagnostics()
     forget = manager.subscribe(diagnostics)
     info = load_model(manager, diagnostics)
     forget()
     session = opening.session()
     session.subscribe(diagnostics)
-    group = len(session.group.names) > 1
-    turns = [session.send(text, **wanted)]
-    interrupted = stream(turns[0], diagnostics, quiet=as_json, names=group)
-    while not interrupted and turns[-1].reason != "failed" and not wanted["speaker"] and session.group.due():
-        turns.append(
-            session.speak(**{name: value for name, value in wanted.items() if name not in _NOT_SAMPLING})
-        )
-        interrupted = stream(turns[-1], diagnostics, quiet=as_json, names=group)
+    count = swipes or 1
+    turns = [session.send(text, n=count, **wanted)]
+    interrupted = stream(turns[0], session, diagnostics, quiet=as_json)
+    alone = bool(wanted["speaker"]) or count > 1
+    while not interrupted and turns[-1].reason != "failed" and not alone and session.group.due():
+        turns.append(session.speak(**sampling))
+        interrupted = stream(turns[-1], session, diagnostics, quiet=as_json)
     if as_json:
-        described = [describe(turn, session, manager, info) for turn in turns]
-        print_json(described[0] | ({"following": described[1:]} if described[1:] else {}))
+        first, *following = [describe(turn, session, manager, info) for turn in turns]
+        first |= {"swipes": describe_swipes(turns[0])} if swipes else {}
+        print_json(first | ({"following": following} if following else {}))
     return INTERRUPTED if interrupted else int(turns[-1].reason == "failed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import sys
 import threading
@@ -14,6 +15,8 @@ import click
 from airochat.backends.base import ModelInfo
 from airochat.cli.common import put
 from airochat.cli.lazy import report
+from airochat.conversation import Message
+from airochat.errors import UsageError
 from airochat.session import Session, SessionManager, Turn
 from airochat.session.events import ModelLoading, Notice, PromptRead, SessionEvent, TextAdded, TurnStarted
 from airochat.text import one_line
@@ -75,38 +78,79 @@ def load_model(manager: SessionManager, diagnostics: Diagnostics) -> ModelInfo:
     return info
 
 
-def stream(turn: Turn, diagnostics: Diagnostics, quiet: bool = False, names: bool = False) -> bool:
-    """Print a reply as it is written, unless ``quiet``; return whether Ctrl-C stopped it.
+def stream(turn: Turn, session: Session, diagnostics: Diagnostics, quiet: bool = False) -> bool:
+    """Print a reply as it is written, unless ``quiet``, then those beside it; return whether Ctrl-C stopped it.
 
-    With ``names`` the speaker's name is told first. What was written until then is kept. A second Ctrl-C leaves at
-    once. A failure is told on stderr.
+    In a group the speaker's name is told first. What was written until then is kept. A second Ctrl-C leaves at once.
+    A failure is told on stderr.
     """
     printed = ""
     with _stopped_by_ctrl_c(turn) as interrupted:
         for event in turn:
-            if isinstance(event, TurnStarted) and names and not quiet:
-                put(f"{one_line(event.name)}: ", end="")
-            if isinstance(event, TextAdded) and not quiet:
+            if isinstance(event, TurnStarted) and not quiet:
+                _open(event, session)
+            if isinstance(event, TextAdded) and not event.index and not quiet:
                 diagnostics.clear()
                 put(event.text, end="")
                 printed += event.text
     diagnostics.clear()
+    _close(turn, "" if quiet else printed, interrupted.is_set(), quiet)
+    for message in () if quiet else turn.messages[1:]:
+        click.echo()
+        _print_numbered(message, session)
+    if turn.error:
+        report(turn.error, turn.hint)
+    return interrupted.is_set()
+
+
+def _open(started: TurnStarted, session: Session) -> None:
+    """Say what comes now, where that is in question: which of several alternatives, or who speaks."""
+    before, count = len(session.tree.children.get(started.parent, ())), 1 + len(started.alternatives)
+    if before and count > 1:
+        _head(before + 1, before + count)
+    if _has_names(session):
+        put(f"{one_line(started.name)}: ", end="")
+
+
+def _close(turn: Turn, printed: str, interrupted: bool, quiet: bool) -> None:
+    """End what was printed of a reply with what was added to it, and tell if something else was kept."""
     kept = turn.message.text if turn.message and not quiet else ""
-    if printed and kept.startswith(printed):
+    if kept.startswith(printed):
         put(kept[len(printed) :], end="")  # such as a closing quote
         printed = kept
     if printed and not printed.endswith("\n"):
         click.echo()
-    elif interrupted.is_set():
+    elif interrupted:
         click.echo(err=True)  # what follows is not to stand behind the terminal's ^C
     if kept and kept.strip() != printed.strip():
         report(
             "This reply was changed after it was written, by a plugin or to tidy it.",
             "`airochat chats show` prints it as it is kept.",
         )
-    if turn.error:
-        report(turn.error, turn.hint)
-    return interrupted.is_set()
+
+
+def print_alternatives(session: Session) -> None:
+    """Print the last message with all its alternatives, each under its number; `UsageError` if there is none."""
+    if session.head is None:
+        raise UsageError("There is nothing yet.")
+    for number, message_id in enumerate(session.tree.siblings(session.head)):
+        if number:
+            click.echo()
+        _print_numbered(session.tree[message_id], session)
+
+
+def _print_numbered(message: Message, session: Session) -> None:
+    siblings = session.tree.siblings(message.id)
+    _head(siblings.index(message.id) + 1, len(siblings))
+    put((f"{one_line(message.name)}: " if _has_names(session) else "") + message.text.rstrip("\n"))
+
+
+def _head(number: int, count: int) -> None:
+    click.echo(click.style(f"— {number} of {count} —", dim=True))
+
+
+def _has_names(session: Session) -> bool:
+    return len(session.group.names) > 1
 
 
 @contextlib.contextmanager
@@ -144,14 +188,23 @@ def describe(turn: Turn, session: Session, manager: SessionManager, info: ModelI
         "message": message.id if message else None,
         "name": message.name if message else None,
         "stop_reason": turn.reason,
-        "usage": {
-            "prompt": turn.usage.prompt,
-            "reused": turn.usage.reused,
-            "evaluated": turn.usage.evaluated,
-            "generated": turn.usage.generated,
-        },
+        "usage": dataclasses.asdict(turn.usage),
         "timings": {
             "first_token_s": turn.timings.first_token_s,
             "tokens_per_s": turn.timings.tokens_per_s,
         },
     }
+
+
+def describe_swipes(turn: Turn) -> list[dict[str, Any]]:
+    """Return all replies of a finished turn as ``say --swipes N --json`` lists them, the first one included."""
+    return [
+        {
+            "text": message.text,
+            "message": message.id,
+            "name": message.name,
+            "seed": message.provenance.sampling.get("seed"),
+            "stop_reason": "failed" if message.state == "failed" else message.provenance.stop_reason,
+        }
+        for message in turn.messages
+    ]

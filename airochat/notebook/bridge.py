@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from airochat.errors import AirochatError, UsageError
 from airochat.notebook.transcript import State, Transcript, difference
 from airochat.session.commands import run_command
 from airochat.session.events import SessionEvent, TreeChanged, TurnEnded, TurnStarted
+from airochat.session.session import MAX_REPLIES
 
 if TYPE_CHECKING:
     from airochat.session import Session, Turn
@@ -56,7 +57,8 @@ class Bridge:
         self._keep = keep
         self._turn: Turn | None = None
         self._queue: queue.SimpleQueue[SessionEvent | _Asked | _Flush | None] = queue.SimpleQueue()
-        self._transcript = Transcript(session.tree, self._text_of)
+        self._transcript = Transcript(session.tree, self._texts_of)
+        self._transcript.horizon = session.horizon
         self._transcript.template = session.template_name
         self._transcript.partner = session.reply_name
         self._transcript.model = session.model_state
@@ -89,6 +91,16 @@ class Bridge:
         """Take a request of the page; returns at once, on whatever thread it comes."""
         self._queue.put(_Asked(message))
 
+    @property
+    def replies(self) -> int:
+        """How many alternatives are written at once."""
+        return self._transcript.replies
+
+    @replies.setter
+    def replies(self, number: object) -> None:
+        self._transcript.replies = _number(number)
+        self.ask({})  # the page is to show it
+
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything that has happened so far is published and kept, and no reply is growing."""
         done = threading.Event()
@@ -100,8 +112,8 @@ class Bridge:
         self._unsubscribe()
         self._queue.put(None)
 
-    def _text_of(self, turn_id: str) -> str:
-        return self._turn.text if self._turn is not None and self._turn.id == turn_id else ""
+    def _texts_of(self, turn_id: str) -> Sequence[str]:
+        return self._turn.texts if self._turn is not None and self._turn.id == turn_id else ()
 
     def _run(self) -> None:
         due = 0.0
@@ -143,14 +155,26 @@ class Bridge:
             case TreeChanged():
                 # The session's own tree is never older than the event's, whatever order threads came in.
                 self._transcript.apply(TreeChanged(event.session, self.session.tree))
-            case TurnEnded(reason=reason):
+            case TurnEnded():
+                picked = self._transcript.picked
                 self._transcript.apply(event)
-                if reason not in ("user", "failed") and self.session.group.due():
-                    # Another widget on this session may have been quicker.
-                    with contextlib.suppress(UsageError):
-                        self.session.speak()
+                # Another widget on this session may have been quicker.
+                with contextlib.suppress(UsageError):
+                    self._go_on(event, picked)
             case _:
                 self._transcript.apply(event)
+
+    def _go_on(self, ended: TurnEnded, picked: str | None) -> None:
+        """Show the reply that was picked while it grew; or let whoever of a group is due speak.
+
+        Alternatives wait until one of them is chosen.
+        """
+        session = self.session
+        if picked is not None and picked in session.tree:
+            session.turn_to(picked)
+        several = self._turn is not None and len(self._turn.messages) > 1
+        if ended.reason not in ("user", "failed") and not several and session.group.due():
+            session.speak()
 
     def _report(self, error: Exception) -> None:
         """Show an error in the widget: raised in a callback or thread of a kernel, it would be seen nowhere."""
@@ -163,7 +187,13 @@ class Bridge:
             case "resync":
                 self._full_wanted = True
             case "draft":
-                self._draft = str(message.get("text", ""))
+                self._keep_draft(str(message.get("text", "")))
+            case "replies":
+                self.replies = message.get("n")
+            case "cards":
+                self._transcript.turn_cards()
+            case "show":
+                self._show(str(message.get("id", "")))
             case "stop":
                 if self._turn is not None:
                     self._turn.stop()
@@ -173,7 +203,7 @@ class Bridge:
                 self._send(str(message.get("text", "")))
             case "again":
                 self._transcript.line = None
-                self.session.swipe()
+                self.session.swipe(n=self.replies)
             case "previous":
                 self._transcript.line = None
                 self.session.previous_swipe()
@@ -181,16 +211,28 @@ class Bridge:
                 self._transcript.line = None
                 self.session.next_swipe()
 
+    def _keep_draft(self, text: str) -> None:
+        """Keep what is being typed, and let the model read what will not change any more."""
+        self._draft = text
+        if not text.startswith("/"):
+            self.session.prepare(text)
+
+    def _show(self, message_id: str) -> None:
+        """Show one of several alternatives, also while they grow."""
+        self._transcript.line = None
+        if not self._transcript.pick(message_id):
+            self.session.turn_to(message_id)
+
     def _send(self, text: str) -> None:
         """Send a message or run a command; text that was refused goes back to the composer."""
         self._transcript.line = None
         try:
-            if text.startswith("/"):
+            if text.startswith("/") and not text.startswith("//"):
                 answer = run_command(self.session, text)
                 if isinstance(answer, str) and answer:
                     self._transcript.tell("notice", answer)
             else:
-                self.session.send(text)
+                self.session.send(text[text.startswith("//") :], n=self.replies)
             self._draft = ""
         except Exception:
             self._draft = self._back = text
@@ -218,3 +260,10 @@ class Bridge:
         if not self._transcript.busy and (self._flushes or self._state["messages"] != self._kept["messages"]):
             self._kept = self._state
             self._keep(self.full())
+
+
+def _number(wanted: object) -> int:
+    """Return how many replies are wanted at once, or raise `UsageError`."""
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or not 1 <= wanted <= MAX_REPLIES:
+        raise UsageError(f"{wanted!r} is no number of replies.", f"Choose 1 to {MAX_REPLIES}.")
+    return wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airochat.errors import AirochatError
@@ -50,18 +51,30 @@ class Reply:
             self._handle.update(bundle, raw=True)
 
     def _bundle(self, note: str) -> dict[str, str]:
-        text = clean(self._turn.text)
-        note = note or ("" if text or self._turn.done else self._waiting())
-        body = to_html(text) if self._turn.done else plain_html(text)
-        small = f'<small style="opacity: .65">{html.escape(note)}</small>' if note else ""
+        texts = [clean(text) for text in self._turn.texts]
+        text = "\n\n".join(f"{head}\n{text}" if head else text for head, text in _headed(texts))
+        note = note or ("" if any(texts) or self._turn.done else self._waiting())
+        to_body = to_html if self._turn.done else plain_html
+        body = "".join(_small(head) + to_body(text) for head, text in _headed(texts))
         return {
             "text/plain": f"{text} [{note}]".strip() if note else text,
-            "text/html": f'<div style="max-width: 46em; line-height: 1.55">{body}{small}</div>',
+            "text/html": f'<div style="max-width: 46em; line-height: 1.55">{body}{_small(note)}</div>',
         }
 
     def _waiting(self) -> str:
         state = self._manager.model_state if self._manager else None
         return status.loading_words(state)[0] if isinstance(state, ModelLoading) else "…"
+
+
+def _headed(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each text with the line above it: its number, or nothing above the first."""
+    for number, text in enumerate(texts, 1):
+        if number == 1 or text:
+            yield (f"— {number} of {len(texts)} —" if number > 1 else ""), text
+
+
+def _small(text: str) -> str:
+    return f'<small style="opacity: .65; display: block">{html.escape(text)}</small>' if text else ""
 
 
 def run_turn(turn: Turn, manager: SessionManager | None) -> None:
@@ -87,7 +100,7 @@ def print_turn(turn: Turn) -> None:
     """Print a turn as it grows, for IPython in a terminal; interrupts and failures as in `run_turn`."""
     try:
         for event in turn:
-            if isinstance(event, TextAdded):
+            if isinstance(event, TextAdded) and not event.index:
                 print(clean(event.text), end="", flush=True)
     except KeyboardInterrupt:
         turn.stop()
@@ -95,6 +108,8 @@ def print_turn(turn: Turn) -> None:
         print(" [interrupted]")
         raise
     print()
+    for head, text in list(_headed(turn.texts))[1:]:
+        print(f"\n{head}\n{clean(text)}")
     _raise_failure(turn)
 
 

@@ -1,6 +1,6 @@
 // One chat: the messages, the growing reply, a composer. The store is made once per model; every view draws it.
-// Messages of the kernel: `full` {rev, state, draft} and `change` {rev, splice, text, set, back}, see transcript.py.
-const EMPTY = { messages: [], earlier: 0, running: null, swipe: null, model: "", why: "", partner: "", activity: "", progress: null, line: null };
+// Messages of the kernel: `full` {rev, state, draft} and `change` {rev, splice, text, grown, set, back}, see transcript.py.
+const EMPTY = { messages: [], earlier: 0, horizon: null, running: null, swipe: null, cards: [], replies: 1, model: "", why: "", partner: "", activity: "", progress: null, line: null };
 
 const makeStore = () => ({
   rev: -1, state: EMPTY, draft: "", live: true, synced: false, asked: 0, pending: [], views: new Set(), send: () => false,
@@ -21,7 +21,7 @@ const connect = (store, model, signal) => {
   const takeFull = (full) => {
     if (!full?.state || full.rev <= store.rev) return;
     store.rev = full.rev;
-    store.state = full.state;
+    store.state = { ...EMPTY, ...full.state };
   };
   const takeChange = (change) => {
     if (change.rev <= store.rev) return true;
@@ -29,6 +29,8 @@ const connect = (store, model, signal) => {
     const state = { ...store.state, ...change.set };
     if (change.splice) state.messages = state.messages.slice(0, change.splice[0]).concat(change.splice[1]);
     if (change.text) state.running = { ...state.running, text: state.running.text + change.text };
+    if (change.grown) state.cards = state.cards.map((card) => ({ ...card }));
+    for (const [i, text] of change.grown ?? []) state.cards[i].text += text;
     if (change.back && !store.draft) store.draft = change.back;
     store.rev = change.rev;
     store.state = state;
@@ -69,7 +71,7 @@ const addButton = (parent, name, text, label, act) => {
   const button = add(parent, "button", name, text);
   button.type = "button";
   button.title = label;
-  button.setAttribute("aria-label", label);
+  if (label) button.setAttribute("aria-label", label);
   button.addEventListener("click", act);
   return button;
 };
@@ -85,15 +87,43 @@ const addMessage = (parent, message) => {
   return node;
 };
 
-const drawMessages = (list, messages) => {
+const drawMessages = (list, messages, horizon) => {
   messages.forEach((message, i) => {
-    const old = list.children[i];
-    if (old?.airochat === message) return;
-    const node = addMessage(list, message);
-    node.airochat = message;
-    if (old) list.replaceChild(node, old);
+    let node = list.children[i];
+    if (node?.airochat !== message) {
+      const old = node;
+      node = addMessage(list, message);
+      node.airochat = message;
+      if (old) list.replaceChild(node, old);
+    }
+    node.classList.toggle("airochat-horizon", message.id === horizon);
   });
   while (list.children.length > messages.length) list.lastChild.remove();
+};
+
+const setText = (node, text) => {
+  if (!node.firstChild) node.append("");
+  const old = node.firstChild;
+  if (text.startsWith(old.data)) old.appendData(text.slice(old.data.length));
+  else old.data = text;
+};
+
+const drawCards = (place, s, show) => {
+  const shown = s.running ? s.running.id : s.messages.at(-1)?.id;
+  place.hidden = !s.cards.length;
+  while (place.children.length > s.cards.length) place.lastChild.remove();
+  s.cards.forEach((card, i) => {
+    let node = place.children[i];
+    if (!node) {
+      node = addButton(place, "card", "", "", () => show(node.airochat));
+      add(node, "span", "number", `${i + 1}`);
+      add(add(node, "span", "preview"), "span", "words");
+    }
+    node.airochat = card.id;
+    node.setAttribute("aria-pressed", card.id === shown);
+    node.title = `Alternative ${i + 1} of ${s.cards.length}`;
+    setText(node.lastChild.firstChild, card.id === s.running?.id ? s.running.text : card.text);
+  });
 };
 
 const drawRunning = (place, running) => {
@@ -103,11 +133,8 @@ const drawRunning = (place, running) => {
     const node = addMessage(place, { name: running.name });
     node.airochat = running.id;
     node.classList.add("airochat-growing");
-    node.lastChild.append("");
   }
-  const text = place.firstChild.lastChild.firstChild;
-  if (running.text.startsWith(text.data)) text.appendData(running.text.slice(text.data.length));
-  else text.data = running.text;
+  setText(place.firstChild.lastChild, running.text);
 };
 
 const build = (el, store) => {
@@ -120,9 +147,14 @@ const build = (el, store) => {
   ui.earlier = addButton(page, "link", "", "Show earlier messages", () => store.send({ type: "earlier" }));
   ui.list = add(page, "div", "list");
   ui.growing = add(page, "div", "list");
+  ui.cards = add(page, "div", "cards");
+  ui.cards.setAttribute("role", "group");
+  ui.cards.setAttribute("aria-label", "Alternatives");
+  ui.cards.setAttribute("aria-live", "off");
   ui.bar = add(page, "div", "bar");
   ui.previous = addButton(ui.bar, "link", "‹", "Previous alternative", () => store.send({ type: "previous" }));
-  ui.count = add(ui.bar, "span", "count");
+  ui.count = addButton(ui.bar, "link airochat-count", "", "", () => store.send({ type: "cards" }));
+  ui.count.title = "Show the alternatives side by side";
   ui.next = addButton(ui.bar, "link", "›", "Next alternative", () => store.send({ type: "next" }));
   ui.again = addButton(ui.bar, "link", "again", "Write another reply", () => store.send({ type: "again" }));
   ui.activity = add(ui.bar, "span", "activity");
@@ -133,6 +165,9 @@ const build = (el, store) => {
   ui.input = add(composer, "textarea", "input");
   ui.input.rows = 1;
   ui.input.setAttribute("aria-label", "Message");
+  ui.replies = add(composer, "select", "replies");
+  ui.replies.setAttribute("aria-label", "Replies at once");
+  for (let n = 1; n <= 16; n++) add(ui.replies, "option", "", n === 1 ? "1 reply" : `${n} replies`).value = n;
   ui.stop = addButton(composer, "button", "Stop", "Stop the reply (Escape)", () => store.send({ type: "stop" }));
   ui.sendButton = addButton(composer, "button", "Send", "Send the message (Enter)", () => {});
   const foot = add(el, "div", "foot");
@@ -143,8 +178,9 @@ const build = (el, store) => {
 
 const draw = (el, ui, store) => {
   const s = store.state, busy = !!s.running;
-  drawMessages(ui.list, s.messages);
+  drawMessages(ui.list, s.messages, s.horizon);
   drawRunning(ui.growing, s.running);
+  drawCards(ui.cards, s, (id) => store.send({ type: "show", id }));
   ui.earlier.hidden = !s.earlier;
   ui.earlier.textContent = `show earlier · ${s.earlier}`;
   ui.count.textContent = s.swipe ? `${s.swipe[0]} of ${s.swipe[1]}` : "";
@@ -159,10 +195,12 @@ const draw = (el, ui, store) => {
   ui.line.textContent = line ? `${line.text} ${line.hint}`.trim() : "";
   ui.progress.hidden = s.progress === null;
   ui.progress.style.setProperty("--done", s.progress ?? 0);
+  ui.replies.value = s.replies;
+  ui.replies.disabled = !store.live;
   ui.stop.hidden = !busy;
   ui.sendButton.hidden = busy;
   ui.stop.disabled = ui.sendButton.disabled = ui.input.disabled = !store.live;
-  ui.input.placeholder = s.messages.length ? `Write a message, or leave empty and press enter to let ${s.partner} go on` : "Write the first message";
+  ui.input.placeholder = s.messages.length ? `Write a message, or press enter to let ${s.partner} go on` : "Write the first message";
   ui.model.textContent = s.model;
   ui.model.title = s.why;
   ui.hint.textContent = busy ? "esc stop" : "enter send · shift+enter new line";
@@ -183,7 +221,7 @@ const wireComposer = (ui, store) => {
     store.draft = ui.input.value;
     fit();
     clearTimeout(timer);
-    timer = setTimeout(keepDraft, 400);
+    timer = setTimeout(keepDraft, 500);
   });
   ui.input.addEventListener("keydown", (event) => {
     // Lab listens while the event bubbles; Notebook 7 before, hence the attribute in `render`. Both are needed.
@@ -195,6 +233,8 @@ const wireComposer = (ui, store) => {
     else return;
     event.preventDefault();
   });
+  ui.replies.addEventListener("keydown", (event) => event.stopPropagation());
+  ui.replies.addEventListener("change", () => store.send({ type: "replies", n: +ui.replies.value }));
   ui.sendButton.addEventListener("click", () => { submit(); ui.input.focus(); });
   return fit;
 };

@@ -11,6 +11,7 @@ import airochat
 from airochat.errors import AirochatError, UsageError
 from airochat.notebook.cell import ChatError, print_turn, run_turn
 from airochat.session import Session
+from airochat.session.session import MAX_REPLIES
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -35,6 +36,7 @@ class ChatMagics:
         self._shell = shell
         self._manager: SessionManager | None = None
         self._session: Session | None = None
+        self._swipes = 1
 
     def configure(self, args: argparse.Namespace) -> object:
         """Take the options of ``%chat`` and return the current session's widget."""
@@ -47,23 +49,26 @@ class ChatMagics:
         if args.new or args.card or args.persona:
             self._session = self._open_manager().new(card=args.card, persona=args.persona)
         session = self._current()
+        if args.swipes is not None:
+            self._swipes = args.swipes
         given = {name: getattr(args, name) for name in ("system", "template")}
         session.set(**{name: value for name, value in given.items() if value is not None})
-        return None if args.quiet else self._show(session)
+        return None if args.quiet else self._show(session, args.swipes)
 
     def say(self, args: argparse.Namespace, cell: str) -> None:
         """Send the text of a cell, as it stands, and show the reply while it is written."""
         if args.into and not args.into.isidentifier():
             raise UsageError(f"--into {args.into!r} is not a name for a variable.")
         sampling = {name: getattr(args, name) for name in _SAMPLING if getattr(args, name) is not None}
-        session = self._current()
-        turn = session.send(cell.strip("\n"), **sampling)
+        session, swipes = self._current(), args.swipes or self._swipes
+        turn = session.send(cell.strip("\n"), n=swipes, **sampling)
         self._follow(turn)
-        while turn.reason not in ("user", "failed") and session.group.due():
+        while swipes == 1 and turn.reason not in ("user", "failed") and session.group.due():
             turn = session.speak(**sampling)
             self._follow(turn)
         if args.into:
-            self._shell.user_ns[args.into] = turn.text
+            texts = [message.text for message in turn.messages]
+            self._shell.user_ns[args.into] = turn.text if swipes == 1 else texts
 
     def _follow(self, turn: Turn) -> None:
         if self._in_kernel():
@@ -98,13 +103,16 @@ class ChatMagics:
     def _in_kernel(self) -> bool:
         return getattr(self._shell, "kernel", None) is not None
 
-    def _show(self, session: Session) -> object:
+    def _show(self, session: Session, swipes: int | None) -> object:
         if not self._in_kernel():
             print(f"Current chat: {session.title or 'a new one'}. Say something with %%chat.")
             return None
         from airochat.notebook.widget import show
 
-        return show(session)
+        widget = show(session)
+        if swipes is not None:
+            widget.replies = swipes
+        return widget
 
 
 class _Options(argparse.ArgumentParser):
@@ -130,6 +138,9 @@ def _line_options() -> argparse.ArgumentParser:
         help="begin a new chat with this character: a file, or a name from the library",
     )
     options.add_argument("--persona", help="who you are in a new chat")
+    options.add_argument(
+        "--swipes", metavar="N", type=_number, help="write N alternatives at once, here and in cells"
+    )
     options.add_argument("--system", help="the system prompt of the chat")
     options.add_argument("--template", help="the prompt template of the chat")
     options.add_argument("-q", "--quiet", action="store_true", help="do not show the widget")
@@ -147,9 +158,21 @@ def _cell_options() -> argparse.ArgumentParser:
     options.add_argument("--top-k", type=int)
     options.add_argument("--min-p", type=float)
     options.add_argument(
-        "--into", metavar="NAME", help="a Python variable that receives the text of the reply"
+        "--swipes", metavar="N", type=_number, help="write N alternatives, and go on with the first"
+    )
+    options.add_argument(
+        "--into",
+        metavar="NAME",
+        help="a Python variable that receives the text of the reply, or a list of those of its alternatives",
     )
     return options
+
+
+def _number(text: str) -> int:
+    """Return a number of replies, for argparse."""
+    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= MAX_REPLIES):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_REPLIES}")
+    return int(text)
 
 
 def _magic(function: Callable[..., Any], options: argparse.ArgumentParser) -> Callable[..., Any]:

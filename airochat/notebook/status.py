@@ -51,8 +51,9 @@ def ended_words(usage: Mapping[str, int], tokens_per_s: float) -> str:
     """Return what a reply took: token counts as its provenance holds them, and its pace, 0 if that is not known."""
     if not usage.get("prompt"):
         return ""
+    moved = f", {usage['moved']} of them moved" if usage.get("moved") else ""
     parts = [
-        f"{usage['reused']} tokens reused",
+        f"{usage['reused']} tokens reused{moved}",
         f"{usage['evaluated']} read",
         f"{usage['generated']} written",
     ]

@@ -1,15 +1,18 @@
 """What one chat widget shows, folded from the events of its session; and the difference between two such states.
 
 A state is JSON. ``messages`` are the newest ones (``id``, ``role``, ``name``, ``html``, ``note``), ``earlier``
-counts those left out. ``running`` is the growing reply (``id``, ``name``, ``text``) or None, ``swipe`` [number from 1,
-count] or None. ``model``, ``why``, ``partner`` and ``activity`` are texts, ``progress`` goes from 0 to 1 or is None,
-``line`` is an error or notice (``kind``, ``text``, ``hint``) or None.
+counts those left out. ``horizon`` is the id of the oldest message that the model still sees, or None if that is the
+first one. ``running`` is the growing reply (``id``, ``name``, ``text``) or None, ``swipe`` [number from 1, count] or
+None. ``cards`` are alternatives to look at side by side (``id``, ``text``): all that grow, but with an empty text for
+the one in ``running``; or those of the last message, if they are wanted; else none. ``replies`` is how many are written
+at once. ``model``, ``why``, ``partner`` and ``activity`` are texts, ``progress`` goes from 0 to 1 or is None, ``line``
+is an error or notice (``kind``, ``text``, ``hint``) or None.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +40,9 @@ State = dict[str, Any]
 SHOWN = 100
 """How many of the newest messages are shown, and how many more each time the user asks for earlier ones."""
 
+PREVIEW = 400
+"""How many characters of a finished alternative stand on its card."""
+
 _NOTES = {"finished": "", "stopped": "stopped", "failed": "broke off", "running": "interrupted"}
 
 
@@ -46,21 +52,34 @@ class _Running:
     read: PromptRead | None = None
     tokens: int = 0
     since: float = 0.0
+    picked: int = 0
+    """The number of the reply that is shown; the others are on cards."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all replies that the turn writes."""
+        return (self.started.message, *self.started.alternatives)
 
 
 class Transcript:
     """Folds session events into a state; used by one thread at a time.
 
-    ``text_of`` returns the text so far of the turn with the given id.
+    ``texts_of`` returns the texts so far of all replies of the turn with the given id, or none.
     """
 
-    def __init__(self, tree: Tree, text_of: Callable[[str], str]) -> None:
+    def __init__(self, tree: Tree, texts_of: Callable[[str], Sequence[str]]) -> None:
         self._tree = tree
-        self._text_of = text_of
+        self._texts_of = texts_of
         self._html: dict[str, tuple[Message, State]] = {}
         self._running: _Running | None = None
         self._ended: TurnEnded | None = None
         self._shown = SHOWN
+        self._open: tuple[str | None] | None = None
+        """The parent of the alternatives that are laid out as cards, if there are any."""
+        self.horizon: str | None = None
+        """The oldest message that the model sees, if older ones do not fit."""
+        self.replies = 1
+        """How many alternatives are written at once."""
         self.model: ModelEvent | None = None
         self.template = ""
         """The session's own choice of template; empty if the model decides."""
@@ -77,6 +96,25 @@ class Transcript:
     def show_earlier(self) -> None:
         """Show more of the older messages."""
         self._shown += SHOWN
+
+    def turn_cards(self) -> None:
+        """Lay the alternatives of the last message out as cards, or put these away."""
+        head = self._tree.head
+        beside = None if head is None else (self._tree[head].parent,)
+        self._open = None if self._open == beside else beside
+
+    def pick(self, message_id: str) -> bool:
+        """Show this one of several growing replies; False if it is none of them."""
+        if self._running is None or message_id not in self._running.ids:
+            return False
+        self._running.picked = self._running.ids.index(message_id)
+        return True
+
+    @property
+    def picked(self) -> str | None:
+        """The reply that the reader has picked while it was growing, in place of the first; None if there is none."""
+        running = self._running
+        return running.ids[running.picked] if running is not None and running.picked else None
 
     def tell(self, kind: str, text: str, hint: str = "") -> None:
         """Put an ``error`` or a ``notice`` on the line."""
@@ -98,12 +136,13 @@ class Transcript:
             case TurnStarted():
                 if not self._running or self._running.started != event:
                     self._running, self._ended, self.line = _Running(event), None, None
+                    self._open = (event.parent,) if event.alternatives else self._open
             case ModelLoading() | ModelReady() | ModelFailed():
                 self._apply_model(event)
             case Notice():
                 self.tell("notice", event.message, event.hint)
             case HorizonMoved():
-                pass
+                self.horizon = event.message
             case _ if self._running and event.turn == self._running.started.turn:
                 self._apply_turn(self._running, event)
 
@@ -116,7 +155,7 @@ class Transcript:
         match event:
             case PromptRead():
                 running.read = event
-            case TextAdded(index=0):
+            case TextAdded():
                 running.since = running.since or time.monotonic()
                 running.tokens += event.tokens
             case TurnEnded():
@@ -139,7 +178,10 @@ class Transcript:
         return {
             "messages": [self._wire(message) for message in shown],
             "earlier": len(history) - len(shown),
+            "horizon": self.horizon,
             "running": self._growing(),
+            "cards": self._cards(),
+            "replies": self.replies,
             "swipe": None if self._running else self._swipe(),
             "model": model,
             "why": why,
@@ -163,10 +205,28 @@ class Transcript:
         return wire
 
     def _growing(self) -> State | None:
-        if self._running is None:
+        running = self._running
+        if running is None:
             return None
-        started, text = self._running.started, self._text_of(self._running.started.turn)
-        return {"id": started.message, "name": one_line(started.name), "text": clean(text)}
+        text = self._texts(running)[running.picked]
+        return {"id": running.ids[running.picked], "name": one_line(running.started.name), "text": text}
+
+    def _texts(self, running: _Running) -> list[str]:
+        known = [clean(text) for text in self._texts_of(running.started.turn)]
+        return known + [""] * (len(running.ids) - len(known))
+
+    def _cards(self) -> list[State]:
+        running, swipe = self._running, self._swipe()
+        if running is not None:
+            texts = self._texts(running) if len(running.ids) > 1 else []
+            shown = running.ids[running.picked]
+            pairs = zip(running.ids, texts, strict=False)
+            return [{"id": one, "text": "" if one == shown else text} for one, text in pairs]
+        head = self._tree.head
+        if head is None or swipe is None or swipe[1] < 2 or self._open != (self._tree[head].parent,):
+            return []
+        siblings = (self._tree[one] for one in self._tree.siblings(head))
+        return [{"id": one.id, "text": clean(one.text)[:PREVIEW]} for one in siblings]
 
     def _swipe(self) -> list[int] | None:
         head = self._tree.head
@@ -199,8 +259,8 @@ class Transcript:
 def difference(old: State, new: State) -> State:
     """Return what turns ``old`` into ``new``; empty if they are equal.
 
-    ``splice`` [n, messages] keeps the first n messages and appends others; ``text`` is appended to the growing reply;
-    ``set`` holds new values of all else.
+    ``splice`` [n, messages] keeps the first n messages and appends others; ``text`` is appended to the growing reply,
+    ``grown`` [[number from 0, text], …] to cards; ``set`` holds new values of all else.
     """
     change: State = {}
     before, after = old["messages"], new["messages"]
@@ -210,7 +270,15 @@ def difference(old: State, new: State) -> State:
     added = _added_text(old["running"], new["running"])
     if added:
         change["text"] = added
-    names = [name for name in new if name != "messages" and not (name == "running" and added is not None)]
+    grown = _added_to_cards(old.get("cards", []), new.get("cards", []))
+    if grown:
+        change["grown"] = grown
+    done = {
+        "messages",
+        *(["running"] if added is not None else []),
+        *(["cards"] if grown is not None else []),
+    }
+    names = [name for name in new if name not in done]
     fresh = {name: new[name] for name in names if new[name] != old[name]}
     return {**change, "set": fresh} if fresh else change
 
@@ -229,3 +297,13 @@ def _added_text(old: State | None, new: State | None) -> str | None:
     if old is None or new is None or {**old, "text": ""} != {**new, "text": ""}:
         return None
     return new["text"][len(old["text"]) :] if new["text"].startswith(old["text"]) else None
+
+
+def _added_to_cards(old: list[State], new: list[State]) -> list[list[Any]] | None:
+    """Return the texts to append to cards, or None if these must be set anew."""
+    if [card["id"] for card in old] != [card["id"] for card in new]:
+        return None
+    pairs = [(before["text"], after["text"]) for before, after in zip(old, new, strict=True)]
+    if not all(after.startswith(before) for before, after in pairs):
+        return None
+    return [[at, after[len(before) :]] for at, (before, after) in enumerate(pairs) if after != before]

@@ -45,6 +45,15 @@ class ChatWidget(anywidget.AnyWidget):
         self.on_msg(self._received)
         self._bridge.start()
 
+    @property
+    def replies(self) -> int:
+        """How many alternatives a message, or asking again, gets at once; 1 to 16."""
+        return self._bridge.replies
+
+    @replies.setter
+    def replies(self, number: int) -> None:
+        self._bridge.replies = number
+
     def settle(self, timeout: float | None = None) -> bool:
         """Wait until no reply is growing and the page was sent everything; False after ``timeout`` seconds.
 

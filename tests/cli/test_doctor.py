@@ -63,6 +63,22 @@ def test_broken_files_are_named_and_keep_nothing_else_from_being_checked(cli: Cl
     assert told["checks"][-1]["name"] == "notebook"
 
 
+def test_what_the_caches_of_chats_take_is_told(cli: Cli, home: Path) -> None:
+    status, text = checks(cli)["cache"]
+    assert (
+        status == "ok" and text.startswith("no saved chats, at most 2048 MiB;") and "kv_reuse = shift" in text
+    )
+    folder = home / "cache" / "kv"
+    folder.mkdir(parents=True)
+    for name, size in (("a.kv", 1_500_000), ("b.kv", 600_000), ("b.kv.part", 999_999)):
+        (folder / name).write_bytes(bytes(size))
+    status, text = checks(cli, "--set", "n_ctx=4096")["cache"]
+    assert status == "ok" and text.startswith(f"2 saved chats, 2.1 MB in {folder}, at most 2048 MiB;")
+    (home / "settings.toml").write_text('cache_disk = 0\nkv_reuse = "exact"', encoding="utf-8")
+    text = checks(cli)["cache"][1]
+    assert "none are saved (cache_disk = 0)" in text and "nothing is moved (kv_reuse = exact)" in text
+
+
 def test_a_model_that_is_not_there_is_a_failure(cli: Cli, home: Path) -> None:
     (home / "settings.toml").write_text('model = "gone"', encoding="utf-8")
     status, text = checks(cli)["models"]

@@ -32,6 +32,39 @@ def test_steps_back_and_alternatives(program: Program, cli: Cli) -> None:
     assert REPLIES[1] in cli("chats", "show", "Hello").stdout
 
 
+def test_several_alternatives_are_printed_by_number_and_chosen(program: Program, cli: Cli) -> None:
+    done = program(*SCRIPTED, stdin=b"Hello\n/swipes 2\n/swipe 3\n/alternatives\n")
+    first, *others = REPLIES
+    second, third = (f"— {number} of 3 —\n{text}\n" for number, text in enumerate(others, 2))
+    assert done.stdout.decode() == f"{first}\n{second}\n{third}— 1 of 3 —\n{first}\n\n{second}\n{third}"
+    assert done.returncode == 0
+    assert done.stderr.decode() == (
+        f"2 of 3 is shown; /swipe K shows number K.\n3 of 3\nAssistant: {REPLIES[2]}\n"
+    )
+    assert REPLIES[2] in cli("chats", "show", "Hello").stdout
+
+
+def test_an_alternative_that_is_not_there(program: Program) -> None:
+    done = program(
+        *SCRIPTED, stdin=b"/swipe 1\n/alternatives\nHello\n/swipe 2\n/swipe 0\n/swipe x\n/swipes 99\n"
+    )
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert said.count("There is no alternative") == 4 and said.count("nothing yet") == 2 and "1 to 16" in said
+    assert done.stdout.decode() == REPLIES[0] + "\n"
+
+
+def test_a_reply_is_steered_by_its_tokens(program: Program) -> None:
+    done = program(*SCRIPTED, stdin=b"Hello\n/tokens 2\n/steer 2 hi\n/tokens\n")
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().removeprefix(REPLIES[0]).strip().splitlines()
+    assert lines[0].startswith("Token 2 of ") and lines[0].endswith(' "e": 50%.')
+    assert lines[1] == '1. "e" 50%, as written' and "/steer 2" in lines[6]
+    steered = next(line for line in lines if line.startswith("*Sh"))
+    assert steered == f"*Shhi{REPLIES[1]}"
+    assert any(line.startswith("The 40 least likely of") for line in lines)
+
+
 def test_a_command_of_a_plugin(program: Program) -> None:
     done = program(*SCRIPTED, stdin=b"/note The rain grows louder.\n/note\n")
     assert done.returncode == 0

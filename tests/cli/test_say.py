@@ -55,7 +55,7 @@ def test_json_has_the_promised_keys(cli: Cli) -> None:
         "text", "template", "why", "model", "seed", "session", "message", "name", "stop_reason", "usage",
         "timings",
     ]  # fmt: skip
-    assert list(told["usage"]) == ["prompt", "reused", "evaluated", "generated"]
+    assert list(told["usage"]) == ["prompt", "reused", "evaluated", "generated", "moved", "restored"]
     assert list(told["timings"]) == ["first_token_s", "tokens_per_s"]
     assert (told["text"], told["seed"], told["model"]) == (REPLY, 5, "scripted")
     assert told["stop_reason"] == "eos"
@@ -270,6 +270,75 @@ def test_a_reply_can_be_given_its_first_words(cli: Cli) -> None:
     done = cli("say", "Hello", *SCRIPTED, "--prefill", "Well: ")
     assert done.stdout.startswith("Well: ") and len(done.stdout) > len("Well: \n")
     assert messages(cli, chats(cli)[0]["id"])[-1][1] == done.stdout.strip()
+
+
+def test_alternatives_follow_the_reply_under_their_numbers(program: Program, cli: Cli) -> None:
+    done = program("say", "Hello", *SCRIPTED, "--swipes", "3")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"{REPLY}\n\n— 2 of 3 —\n{REPLIES[1]}\n\n— 3 of 3 —\n{REPLIES[2]}\n"
+    (chat,) = chats(cli)
+    assert chat["messages"] == 4 and messages(cli, chat["id"]) == [("user", "Hello"), ("assistant", REPLY)]
+    again = cli("say", "And?", *SCRIPTED, "--continue", "--swipes", "1")
+    assert again.stdout == f"{REPLY}\n"
+
+
+def test_alternatives_are_a_list_in_json(cli: Cli) -> None:
+    told = json.loads(cli("say", "Hello", *SCRIPTED, "--seed", "5", "--swipes", "3", "--json").stdout)
+    assert [one["text"] for one in told["swipes"]] == list(REPLIES)
+    assert [one["seed"] for one in told["swipes"]] == [5, 6, 7]
+    assert {one["stop_reason"] for one in told["swipes"]} == {"eos"}
+    first = told["swipes"][0]
+    assert {name: told[name] for name in first} == first, "the reply itself is the first of them"
+    assert len({one["message"] for one in told["swipes"]}) == 3
+    assert told["usage"]["generated"] > 100
+    assert len(json.loads(cli("say", "Hello", *SCRIPTED, "--swipes", "1", "--json").stdout)["swipes"]) == 1
+
+
+@pytest.mark.parametrize("count", ["0", "17", "-1", "many"])
+def test_a_number_of_alternatives_that_cannot_be_leaves_no_chat(cli: Cli, count: str) -> None:
+    result = cli("say", "Hello", *SCRIPTED, "--swipes", count)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--swipes" in result.stderr
+    assert chats(cli) == []
+
+
+def test_in_a_group_alternatives_wait_to_be_chosen(cli: Cli, tmp_path: Path) -> None:
+    for name in ("Maya", "Brann"):
+        (tmp_path / name).with_suffix(".json").write_text(f'{{"name": "{name}"}}', encoding="utf-8")
+    cards = ("--card", str(tmp_path / "Maya.json"), "--card", str(tmp_path / "Brann.json"))
+    both = cli("say", "Maya and Brann?", *SCRIPTED, *cards)
+    assert both.stdout.count("Maya: ") == both.stdout.count("Brann: ") == 1
+    done = cli("say", "Maya and Brann?", *SCRIPTED, *cards, "--swipes", "2")
+    assert done.stdout == f"Maya: {REPLY}\n\n— 2 of 2 —\nMaya: {REPLIES[1]}\n"
+
+
+def test_a_failed_reply_leaves_those_before_it(cli: Cli) -> None:
+    told = json.loads(cli("say", "word " * 30_000, *SCRIPTED, "--swipes", "2", "--json").stdout)
+    assert (told["stop_reason"], told["swipes"]) == ("failed", [])
+
+
+def test_ctrl_c_keeps_what_there_is_of_the_alternatives(cli: Cli) -> None:
+    with subprocess.Popen(
+        [*START, *LONG, "--swipes", "2", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout and process.stderr
+        while not _some_text(cli):
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        told = json.loads(process.stdout.read())
+        assert process.stderr.read().strip() == b""
+    assert process.returncode == 130
+    assert told["swipes"] and told["swipes"][0]["stop_reason"] == "user"
+    assert all(one["text"].strip() for one in told["swipes"])
+    assert chats(cli)[0]["messages"] == 1 + len(told["swipes"])
+
+
+def _some_text(cli: Cli) -> bool:
+    """Whether a reply that is being written has been saved."""
+    return any(chat["messages"] > 1 for chat in chats(cli))
 
 
 def test_the_models_own_template_can_be_asked_for(cli: Cli) -> None:

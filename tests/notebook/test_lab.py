@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,32 @@ engines = [one for one in psutil.Process().children(recursive=True) if "airochat
 for engine in engines:
     os.kill(engine.pid, signal.SIGKILL)
 print(len(engines))"""
+
+
+SCRIPTED = """\
+import threading
+import airochat
+import airochat.session.ahead
+from airochat.backends.scripted import ScriptedBackend
+from airochat.notebook import ChatWidget
+
+class Watched(ScriptedBackend):
+    asked, ahead = threading.Event(), ""
+    def generate(self, request):
+        if request.purpose == "prepare":
+            self.ahead = b"".join(self.tokenizer.pieces(request.prompt)).decode()
+            self.asked.set()
+        return super().generate(request)
+
+airochat.session.ahead.on_battery = lambda: False
+backend = Watched(["One.", "Two <b>bold</b>.", "Three.", "Four."], gated=True)
+manager = airochat.open(model=backend)
+manager.start()
+manager.wait_for_model()
+session = manager.new()
+chat = ChatWidget(session)
+chat"""
+BUSY = 'print("read ahead:", backend.asked.wait(120), backend.ahead.endswith("The old"))'
 
 
 class Chat:
@@ -64,14 +91,60 @@ class Chat:
         self.lab.page.locator(".airochat").get_by_label("Stop the reply").click()
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    home, work = tmp_path / "home", tmp_path / "work"
+@contextmanager
+def opened(folder: Path, *cells: str) -> Iterator[Lab]:
+    home, work = folder / "home", folder / "work"
     home.mkdir()
     work.mkdir()
-    write_notebook(work / "chat.ipynb", OPEN, BLOCK)
+    write_notebook(work / "chat.ipynb", *cells)
     with running_server(work, home) as url, chromium_page() as page:
         yield Lab(page, url, work / "chat.ipynb")
+
+
+def test_alternatives_in_jupyterlab(tmp_path: Path) -> None:
+    with opened(tmp_path, SCRIPTED, BUSY) as lab:
+        lab.run(0)
+        chat = Chat(lab)
+        chat.ready()
+        read_ahead_while_a_cell_runs(chat)
+        choose_one_of_three(chat)
+        assert [error for error in lab.errors if "blob:" in error or "anywidget" in error] == []
+
+
+def read_ahead_while_a_cell_runs(chat: Chat) -> None:
+    chat.lab.start(1)
+    chat.input.focus()
+    chat.lab.page.keyboard.type("The old lighthou")
+    chat.lab.page.locator(".jp-OutputArea-output").get_by_text("read ahead: True True").wait_for()
+
+
+def choose_one_of_three(chat: Chat) -> None:
+    page = chat.lab.page
+    page.get_by_label("Replies at once").select_option("3")
+    chat.say("se is dark.")
+    chat.lab.evaluate("backend.allow(3)")
+    page.locator(".airochat-card").nth(1).get_by_text("T", exact=False).wait_for()
+    page.locator(".airochat-card").nth(1).click()
+    page.locator(".airochat-growing .airochat-text").get_by_text("T", exact=False).wait_for()
+    chat.lab.evaluate("backend.allow()")
+    page.get_by_role("button", name="2 of 3").wait_for()
+    assert chat.texts() == ["The old lighthouse is dark.", "Two <b>bold</b>."]
+    assert page.locator(".airochat-words").all_text_contents() == ["One.", "Two <b>bold</b>.", "Three."]
+    page.locator(".airochat-card").nth(2).click()
+    page.get_by_role("button", name="3 of 3").wait_for()
+    assert chat.texts()[1] == "Three."
+    chat.lab.save()
+    chat.lab.open()
+    chat.ready()
+    page.get_by_role("button", name="3 of 3").click()
+    page.locator(".airochat-cards").wait_for(state="hidden")
+    assert page.get_by_label("Replies at once").input_value() == "3"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with opened(tmp_path, OPEN, BLOCK) as lab:
+        yield lab
 
 
 def test_an_evening_in_jupyterlab(lab: Lab) -> None:

@@ -44,6 +44,29 @@ def test_a_line_shows_the_widget_of_a_session_held_by_a_variable(kernel: Kernel)
     assert kernel.value("len(mine.history)") == "2"
 
 
+def test_alternatives_in_a_cell(kernel: Kernel) -> None:
+    kernel.run("%chat --model scripted -q")
+    messages = kernel.run("%%chat --seed 7 --swipes 3 --into answers\nHello")
+    assert texts(messages)[-1].count(" of 3 —\n") == 2 and "\n\n— 2 of 3 —\n" in texts(messages)[-1]
+    last = [one for one in messages if one["msg_type"] == "update_display_data"][-1]["content"]["data"]
+    assert '<span class="speech">' in last["text/html"] and "— 3 of 3 —</small>" in last["text/html"]
+    kernel.run("import airochat; chat = airochat.open().latest(); history = chat.history")
+    assert (
+        kernel.value("answers[0] == history[1].text, len(answers), chat.swipe_position()") == "True 3 (1, 3)"
+    )
+    kernel.run("%chat --swipes 2 -q")
+    kernel.run("%%chat --into answers\nAgain")
+    assert kernel.value("len(answers)") == "2"
+    kernel.run("%%chat --into answers --swipes 1\nAgain")
+    assert kernel.value("type(answers).__name__") == "str"
+
+
+def test_a_line_tells_the_widget_how_many_to_write(kernel: Kernel) -> None:
+    kernel.run("import airochat; manager = airochat.open(model='scripted'); mine = manager.new(title='Mine')")
+    kernel.run("%chat mine --swipes 4")
+    assert kernel.value("airochat.notebook.show(mine).replies") == "4"
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
@@ -56,6 +79,8 @@ def test_a_line_shows_the_widget_of_a_session_held_by_a_variable(kernel: Kernel)
         ("%%chat --seed x\nHello", "argument --seed: invalid int value: 'x'"),
         ("%%chat --temperature 99\nHello", "temperature = 99.0 is out of range."),
         ("%%chat --into a.b\nHello", "--into 'a.b' is not a name"),
+        ("%%chat --swipes 17\nHello", "'17' is not a number from 1 to 16"),
+        ("%chat --swipes many", "'many' is not a number from 1 to 16"),
         ("%%chat\nHello", "No model is configured."),
     ],
 )
@@ -91,7 +116,7 @@ def test_an_interrupt_stops_the_reply_and_keeps_its_text(kernel: Kernel) -> None
 def test_ipython_in_a_terminal_prints_the_reply(tmp_path: Path) -> None:
     script = tmp_path / "script.ipy"
     script.write_text(
-        "%load_ext airochat\n%chat --model scripted\nget_ipython().run_cell_magic('chat', '', 'Hello')\n"
+        "%load_ext airochat\n%chat --model scripted\nget_ipython().run_cell_magic('chat', '--swipes 2', 'Hello')\n"
         "get_ipython().run_cell_magic('chat', '--seed -1', 'Hello')\n"
     )
     command = [
@@ -106,5 +131,6 @@ def test_ipython_in_a_terminal_prints_the_reply(tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert "Current chat: a new one." in result.stdout
     assert WORDS in result.stdout
+    assert "\n\n— 2 of 2 —\n" in result.stdout and result.stdout.count("river") == 1
     assert "seed = -1 is out of range." in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr

@@ -17,6 +17,7 @@ from tests.notebook.lab import chromium_page
 
 pytestmark = pytest.mark.browser
 
+STYLE = Path(airochat.notebook.__file__).with_name("chat_widget.css")
 SCRIPT = Path(airochat.notebook.__file__).with_name("chat_widget.js")
 ORIGIN = "http://page.test/"
 LOAD = """async (source) => {
@@ -198,6 +199,105 @@ def test_swipes_are_turned_by_buttons_and_by_arrows_in_an_empty_composer(page: P
     page.get_by_label("Write another reply").first.click()
     kinds = [one["type"] for one in page.evaluate("window.sent") if one["type"] != "draft"]
     assert kinds == ["resync", "previous", "next", "again"]
+
+
+SEVERAL = [{"id": "7", "text": ""}, {"id": "8", "text": "<b>tw</b>"}, {"id": "9", "text": ""}]
+
+
+def start_several(page: Page) -> None:
+    running = {"id": "7", "name": "Mira", "text": "one"}
+    tell(page, type="change", rev=1, set={"running": running, "cards": SEVERAL})
+
+
+def card_texts(page: Page) -> list[str]:
+    return page.locator(".airochat").first.locator(".airochat-words").all_text_contents()
+
+
+def test_several_replies_grow_as_text_on_cards(page: Page) -> None:
+    start_several(page)
+    tell(page, type="change", rev=2, text=" more", grown=[[1, "o"], [2, "<img src=x onerror=window.ran=1>"]])
+    assert card_texts(page) == ["one more", "<b>tw</b>o", "<img src=x onerror=window.ran=1>"]
+    assert page.locator(".airochat-growing .airochat-text").first.text_content() == "one more"
+    assert page.evaluate("window.ran") is None
+    assert page.locator(".airochat-cards b, .airochat-cards img").count() == 0
+    cards = page.locator(".airochat").first.get_by_role("button").filter(has=page.locator(".airochat-number"))
+    assert [one.get_attribute("aria-pressed") for one in cards.all()] == ["true", "false", "false"]
+
+
+def test_a_card_that_is_clicked_is_asked_for_and_its_reply_takes_the_place(page: Page) -> None:
+    start_several(page)
+    page.locator(".airochat-card").nth(1).click()
+    assert sent(page, "show") == [{"type": "show", "id": "8"}]
+    other = [{"id": "7", "text": "one"}, {"id": "8", "text": ""}, {"id": "9", "text": ""}]
+    tell(
+        page,
+        type="change",
+        rev=2,
+        set={"running": {"id": "8", "name": "Mira", "text": "two"}, "cards": other},
+    )
+    assert page.locator(".airochat-growing .airochat-text").first.text_content() == "two"
+    assert card_texts(page) == ["one", "two", ""]
+    assert page.locator(".airochat-card").nth(1).get_attribute("aria-pressed") == "true"
+
+
+def test_cards_stay_for_choosing_and_go_when_put_away(page: Page) -> None:
+    start_several(page)
+    cards = [{"id": "7", "text": "one"}, {"id": "8", "text": "two"}]
+    told = {"running": None, "cards": cards, "swipe": [2, 2]}
+    tell(page, type="change", rev=2, splice=[0, [message(8, "<p>two</p>")]], set=told)
+    assert card_texts(page) == ["one", "two"]
+    assert page.locator(".airochat-card").nth(1).get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="2 of 2").first.click()
+    assert sent(page, "cards") == [{"type": "cards"}]
+    tell(page, type="change", rev=3, set={"cards": []})
+    assert page.locator(".airochat-cards").first.is_hidden() and card_texts(page) == []
+
+
+def test_the_number_of_replies_is_chosen_and_shown(page: Page) -> None:
+    page.evaluate("document.addEventListener('keydown', () => { window.leaked = true })")
+    select = page.get_by_label("Replies at once").first
+    select.select_option("4")
+    assert sent(page, "replies") == [{"type": "replies", "n": 4}]
+    tell(page, type="change", rev=1, set={"replies": 12})
+    assert select.input_value() == "12"
+    select.press("d")
+    assert page.evaluate("window.leaked") is None
+
+
+def test_the_memory_horizon_is_a_line_above_the_first_message_seen(page: Page) -> None:
+    page.add_style_tag(path=STYLE)
+    shown = [message(1, "<p>a</p>"), message(2, "<p>b</p>"), message(3, "<p>c</p>")]
+    tell(page, type="change", rev=1, splice=[0, shown], set={"horizon": "2"})
+    marked = page.locator(".airochat").first.locator(".airochat-horizon")
+    assert [text.split() for text in marked.all_inner_texts()] == [["Mira", "b"]]
+    seen = "(node) => getComputedStyle(node, '::before').content"
+    assert "from here on the model sees the chat" in marked.evaluate(seen)
+    tell(page, type="change", rev=2, set={"horizon": "3"})
+    assert marked.count() == 1 and "c" in marked.inner_text()
+    tell(page, type="change", rev=3, set={"horizon": None})
+    assert marked.count() == 0
+
+
+def test_what_is_typed_is_told_once_after_a_pause(page: Page) -> None:
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)  # from here on only the test lets time pass
+    box = page.locator(".airochat textarea").first
+    box.focus()
+    for key in "The old":
+        page.keyboard.type(key)
+        page.clock.run_for(400)
+    assert sent(page, "draft") == []
+    page.clock.run_for(150)
+    assert sent(page, "draft") == [{"type": "draft", "text": "The old"}]
+    page.clock.run_for(5000)
+    page.clock.resume()
+    assert len(sent(page, "draft")) == 1
+
+
+def test_a_state_saved_by_an_older_version_is_shown(page: Page) -> None:
+    page.evaluate("window.keep", {"rev": 9, "state": state(messages=[message(1, "<p>x</p>")])})
+    assert page.locator(".airochat-text").all_text_contents() == ["x"] * 2
+    assert page.get_by_label("Replies at once").first.input_value() == "1"
 
 
 def test_a_lost_kernel_is_told_and_typing_is_off(page: Page) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from airochat.backends.base import ModelInfo, Timings, Usage
 from airochat.conversation import Message, Provenance, Tree
 from airochat.errors import UsageError
-from airochat.notebook.transcript import SHOWN, Transcript, difference
+from airochat.notebook.transcript import PREVIEW, SHOWN, Transcript, difference
 from airochat.session.events import (
+    HorizonMoved,
     ModelFailed,
     ModelLoading,
     ModelReady,
@@ -29,8 +30,9 @@ REPLY = Message("2", "1", "assistant", "Mira", '"Hi."', provenance=Provenance("r
 STARTED = TurnStarted("s", "t", "2", "1", "Mira")
 
 
-def transcript(*messages: Message, text: str = "") -> Transcript:
-    return Transcript(Tree.build(messages, messages[-1].id if messages else None), lambda turn: text)
+def transcript(*messages: Message, text: str = "", texts: tuple[str, ...] = ()) -> Transcript:
+    tree = Tree.build(messages, messages[-1].id if messages else None)
+    return Transcript(tree, lambda turn: texts or (text,))
 
 
 def ended(message: Message | None = REPLY, turn: str = "t", **fields: Any) -> TurnEnded:
@@ -136,9 +138,90 @@ def test_a_long_chat_shows_its_end_and_more_on_request() -> None:
     assert (len(shown.state()["messages"]), shown.state()["earlier"]) == (SHOWN + 30, 0)
 
 
+SEVERAL = dataclasses.replace(STARTED, alternatives=("3", "4"))
+OTHERS = tuple(
+    dataclasses.replace(REPLY, id=one, text=text) for one, text in (("3", "Ho."), ("4", "x" * 999))
+)
+
+
+def test_several_growing_replies_stand_on_cards() -> None:
+    shown = transcript(SAID, texts=("one", "t\x1b[1mwo", ""))
+    shown.apply(SEVERAL)
+    state = shown.state()
+    assert state["running"] == {"id": "2", "name": "Mira", "text": "one"}
+    assert state["cards"] == [{"id": "2", "text": ""}, {"id": "3", "text": "two"}, {"id": "4", "text": ""}]
+    assert shown.picked is None and shown.pick("3") and shown.picked == "3"
+    assert shown.state()["running"]["text"] == "two"
+    assert shown.state()["cards"][0] == {"id": "2", "text": "one"} and shown.state()["cards"][1]["text"] == ""
+    assert not shown.pick("1") and shown.picked == "3"
+    assert shown.pick("2") and shown.picked is None
+
+
+def test_a_reply_that_grows_alone_has_no_cards() -> None:
+    shown = transcript(SAID, text="one")
+    shown.apply(STARTED)
+    assert shown.state()["cards"] == [] and not shown.pick("3")
+
+
+def test_afterwards_the_alternatives_stay_on_cards_until_the_chat_goes_on() -> None:
+    shown = transcript(SAID)
+    shown.apply(SEVERAL)
+    tree = Tree.build([SAID, REPLY, *OTHERS], "2")
+    shown.apply(TreeChanged("s", tree))
+    shown.apply(ended())
+    cards = shown.state()["cards"]
+    assert [(card["id"], len(card["text"])) for card in cards] == [("2", 5), ("3", 3), ("4", PREVIEW)]
+    assert shown.picked is None and shown.state()["swipe"] == [1, 3]
+    shown.apply(TreeChanged("s", tree.append(Message("5", "2", "user", "You", "More"))))
+    assert shown.state()["cards"] == []
+    shown.apply(dataclasses.replace(STARTED, turn="u", message="6", parent="5"))
+    assert shown.state()["cards"] == []
+
+
+def test_cards_are_laid_out_and_put_away_on_request() -> None:
+    shown = transcript(SAID, REPLY)
+    shown.turn_cards()
+    assert shown.state()["cards"] == [], "one reply is no choice"
+    shown.turn_cards()
+    shown.apply(TreeChanged("s", Tree.build([SAID, REPLY, *OTHERS], "3")))
+    assert shown.state()["cards"] == []
+    shown.turn_cards()
+    assert [card["id"] for card in shown.state()["cards"]] == ["2", "3", "4"]
+    shown.turn_cards()
+    assert shown.state()["cards"] == []
+    transcript().turn_cards()
+
+
+def test_the_pace_counts_all_that_grow() -> None:
+    shown = transcript(SAID)
+    shown.apply(SEVERAL)
+    shown.apply(TextAdded("s", "t", "x", 1, 2))
+    assert shown.state()["activity"].startswith("writing")
+
+
+def test_the_horizon_is_told() -> None:
+    shown = transcript(SAID, REPLY)
+    assert shown.state()["horizon"] is None
+    shown.apply(HorizonMoved("s", "2"))
+    assert shown.state()["horizon"] == "2"
+    shown.apply(HorizonMoved("s", None))
+    assert shown.state()["horizon"] is None
+
+
+def test_moved_tokens_are_told_since_they_are_an_approximation() -> None:
+    usage = {"prompt": 160, "reused": 40, "evaluated": 120, "generated": 30, "moved": 12, "restored": 0}
+    shown = transcript(SAID, dataclasses.replace(REPLY, provenance=Provenance(usage=usage)))
+    assert shown.state()["activity"] == "40 tokens reused, 12 of them moved · 120 read · 30 written"
+
+
 messages = st.lists(st.sampled_from([{"id": name, "html": name} for name in "abcd"]), max_size=5)
 running = st.none() | st.fixed_dictionaries({"id": st.sampled_from("xy"), "text": st.text("ab", max_size=4)})
-states = st.fixed_dictionaries({"messages": messages, "running": running, "activity": st.sampled_from("pq")})
+cards = st.lists(
+    st.fixed_dictionaries({"id": st.sampled_from("xy"), "text": st.text("ab", max_size=4)}), max_size=3
+)
+states = st.fixed_dictionaries(
+    {"messages": messages, "running": running, "cards": cards, "activity": st.sampled_from("pq")}
+)
 
 
 def applied(state: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +232,10 @@ def applied(state: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
         result["messages"] = [*result["messages"][:keep], *more]
     if "text" in change:
         result["running"] = {**result["running"], "text": result["running"]["text"] + change["text"]}
+    if "grown" in change:
+        result["cards"] = [dict(card) for card in result["cards"]]
+        for number, text in change["grown"]:
+            result["cards"][number]["text"] += text
     return result
 
 
@@ -163,3 +250,13 @@ def test_new_text_alone_is_what_is_sent() -> None:
     old = {"messages": [{"id": "1"}], "running": {"id": "2", "text": "one "}}
     new = {"messages": [{"id": "1"}], "running": {"id": "2", "text": "one two"}}
     assert difference(old, new) == {"text": "two"}
+
+
+def test_new_text_on_cards_is_what_is_sent() -> None:
+    old = {"messages": [], "running": None, "cards": [{"id": "2", "text": ""}, {"id": "3", "text": "one "}]}
+    new = {
+        "messages": [],
+        "running": None,
+        "cards": [{"id": "2", "text": ""}, {"id": "3", "text": "one two"}],
+    }
+    assert difference(old, new) == {"grown": [[1, "two"]]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from airochat.errors import StoreError
+import airochat.session.ahead
+from airochat.backends.base import Request
+from airochat.characters import Card
+from airochat.errors import StoreError, UsageError
 from airochat.notebook import ChatWidget, show
 from airochat.notebook.transcript import Transcript
 from tests.notebook.conftest import Stage
@@ -36,7 +41,9 @@ class Page:
                 self.state, self.rev = message["state"], message["rev"]
             else:
                 assert message["rev"] == self.rev + 1
-                change = {key: value for key, value in message.items() if key in ("splice", "text", "set")}
+                change = {
+                    key: value for key, value in message.items() if key in ("splice", "text", "grown", "set")
+                }
                 self.state, self.rev = applied(self.state, change), message["rev"]
             self._changed.notify_all()
 
@@ -114,6 +121,151 @@ def test_again_and_turning_between_replies(stage: Stage, page: Page) -> None:
     page.wait_for(lambda state: state["swipe"] == [2, 2])
 
 
+def has_grown_beside(length: int, state: dict[str, Any]) -> bool:
+    return bool(state["cards"]) and len(state["cards"][1]["text"]) >= length
+
+
+def cards_grown(state: dict[str, Any]) -> bool:
+    return any(card["text"] for card in state["cards"])
+
+
+def test_several_replies_grow_side_by_side_and_one_is_chosen(stage: Stage, page: Page) -> None:
+    page.tell(type="replies", n=2)
+    page.wait_for(lambda state: state["replies"] == 2)
+    page.tell(type="send", text="Hello")
+    page.wait_for(lambda state: len(state["cards"]) == 2)
+    stage.backend.allow(7)
+    page.wait_for(cards_grown)
+    assert "Four five six.".startswith(page.state["cards"][1]["text"]) and page.state["running"]
+    stage.backend.allow()
+    page.wait_for(lambda state: state["swipe"] == [1, 2])
+    assert page.texts[1:] == ["<p>One two three.</p>\n"]
+    assert [card["text"] for card in page.state["cards"]] == ["One two three.", "Four five six."]
+    page.tell(type="show", id=page.state["cards"][1]["id"])
+    page.wait_for(lambda state: state["swipe"] == [2, 2])
+    assert page.texts[1:] == ["<p>Four five six.</p>\n"] and len(page.state["cards"]) == 2
+    page.tell(type="cards")
+    page.wait_for(lambda state: not state["cards"])
+    assert page.widget.settle(60) and page.threads == {"airochat-widget"}
+
+
+def test_what_is_sent_for_cards_does_not_repeat_it(stage: Stage, page: Page) -> None:
+    stage.session.send("Hello", n=2)
+    for length in (1, 7):
+        stage.backend.allow(2 + 5 * (length == 1))
+        page.wait_for(partial(has_grown_beside, length))
+    stage.backend.allow()
+    page.widget.settle(60)
+    grown = "".join(text for message in page.messages for at, text in message.get("grown", []) if at)
+    assert grown in "Four five six."
+    assert len(grown) > 7
+    assert sum("cards" in message.get("set", {}) for message in page.messages) <= 3
+
+
+def test_a_reply_picked_while_it_grows_is_the_one_that_is_shown(stage: Stage, page: Page) -> None:
+    page.widget.replies = 2
+    page.tell(type="send", text="Hello")
+    page.wait_for(lambda state: len(state["cards"]) == 2)
+    picked = page.state["cards"][1]["id"]
+    page.tell(type="show", id=picked)
+    page.wait_for(lambda state: state["running"] and state["running"]["id"] == picked)
+    stage.backend.allow(8)
+    page.wait_for(partial(has_grown, 1))
+    assert "Four five six.".startswith(page.state["running"]["text"])
+    stage.backend.allow()
+    page.wait_for(lambda state: state["swipe"] == [2, 2])
+    assert page.texts[-1] == "<p>Four five six.</p>\n" and stage.session.head == picked
+
+
+def test_again_writes_as_many_as_are_wanted(stage: Stage, page: Page) -> None:
+    stage.backend.allow()
+    page.tell(type="send", text="Hello")
+    page.wait_for(lambda state: state["swipe"] == [1, 1])
+    page.widget.replies = 3
+    page.tell(type="again")
+    page.wait_for(lambda state: state["swipe"] == [2, 4])
+    assert len(page.state["cards"]) == 4
+
+
+@pytest.mark.parametrize("number", [0, 17, True, "3", None, 1.5])
+def test_a_number_of_replies_that_cannot_be_is_refused(stage: Stage, page: Page, number: Any) -> None:
+    page.tell(type="replies", n=number)
+    page.wait_for(lambda state: state["line"])
+    assert page.state["line"]["hint"] == "Choose 1 to 16." and page.state["replies"] == 1
+    with pytest.raises(UsageError, match="no number of replies"):
+        page.widget.replies = number
+
+
+def test_a_message_of_nowhere_is_not_shown(stage: Stage, page: Page) -> None:
+    stage.backend.allow()
+    page.tell(type="send", text="Hello")
+    page.wait_for(lambda state: state["swipe"] == [1, 1])
+    head = stage.session.head
+    page.tell(type="show", id="nobody")
+    page.wait_for(lambda state: state["line"])
+    assert stage.session.head == head == stage.manager.store.find_session(stage.session.id).head
+
+
+def test_in_a_group_alternatives_wait_to_be_chosen(stage: Stage, page: Page) -> None:
+    for name in ("Maya", "Brann"):
+        stage.session.add_card(Card(name))
+    stage.backend.allow()
+    page.widget.replies = 2
+    page.tell(type="send", text="Maya and Brann?")
+    page.wait_for(lambda state: state["swipe"] == [1, 2])
+    assert (
+        page.widget.settle(60) and len(stage.session.history) == 2 and stage.session.group.due() == ["Brann"]
+    )
+    page.widget.replies = 1
+    page.tell(type="send", text="Brann and Maya?")
+    page.wait_for(lambda state: len(state["messages"]) == 5)
+
+
+def test_two_slashes_say_one(stage: Stage, page: Page) -> None:
+    stage.backend.allow()
+    page.tell(type="send", text="//note is a command")
+    page.wait_for(lambda state: len(state["messages"]) == 2)
+    assert stage.session.history[0].text == "/note is a command"
+
+
+def test_what_is_being_typed_is_read_by_the_model(
+    stage: Stage, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airochat.session.ahead, "on_battery", lambda: False)
+    told: queue.SimpleQueue[Request] = queue.SimpleQueue()
+    generate = stage.backend.generate
+
+    def watched(request: Request) -> Any:
+        told.put(request)
+        return generate(request)
+
+    monkeypatch.setattr(stage.backend, "generate", watched)
+    stage.manager.start()
+    stage.manager.wait_for_model(60)
+    page.tell(type="draft", text="/note the rain")
+    page.tell(type="draft", text="The old lighthou")
+    request = told.get(timeout=60)
+    assert request.purpose == "prepare" and not isinstance(request.prompt, str)
+    assert b"".join(stage.backend.tokenizer.pieces(request.prompt)).decode().endswith("The old")
+    assert stage.session.ahead.wait(60) and told.empty()
+    assert stage.session.history == () and page.state["running"] is None
+    page.tell(type="resync")
+    page.wait_for(lambda state: page.messages and page.messages[-1]["type"] == "full")
+    assert page.messages[-1]["draft"] == "The old lighthou"
+
+
+def test_the_horizon_is_known_to_a_widget_made_later(stage: Stage, page: Page) -> None:
+    stage.backend._model = dataclasses.replace(stage.backend._model, n_ctx=256)
+    stage.session.set(sampling={"max_tokens": 32})
+    stage.backend.allow()
+    while stage.session.horizon is None:
+        assert stage.session.send("A message of some length, which fills the memory.").wait(60)
+    page.wait_for(lambda state: state["horizon"] == stage.session.horizon)
+    late = ChatWidget(stage.session)
+    assert late.snapshot["state"]["horizon"] == stage.session.horizon
+    late.close()
+
+
 def test_a_page_that_asks_gets_everything_in_mid_reply(stage: Stage, page: Page) -> None:
     page.tell(type="draft", text="half a thou")
     stage.session.send("Hello")
@@ -182,7 +334,7 @@ def test_an_engine_that_dies_is_told_and_the_next_message_is_answered(stage: Sta
 def test_a_fault_in_a_callback_is_shown_and_the_chat_goes_on(
     stage: Stage, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage.session, "swipe", lambda: 1 / 0)
+    monkeypatch.setattr(stage.session, "swipe", lambda n: 1 / 0)
     page.tell(type="again")
     page.wait_for(lambda state: state["line"])
     assert "ZeroDivisionError" in page.state["line"]["text"]
@@ -262,4 +414,4 @@ def test_a_closed_widget_listens_no_more(stage: Stage, page: Page) -> None:
 
 def test_what_travels_with_every_widget_is_small() -> None:
     assert len(str(ChatWidget._esm)) < 12_000
-    assert len(str(ChatWidget._css)) < 6_000
+    assert len(str(ChatWidget._css)) < 6_500

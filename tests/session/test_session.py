@@ -441,3 +441,12 @@ def test_a_broken_template_of_the_users_is_told(tmp_path: Path) -> None:
     desk.say("Hello")
     assert any(isinstance(event, Notice) and "airoboros-1.toml" in event.message for event in desk.events)
     desk.manager.close()
+
+
+def test_a_message_that_is_not_there_cannot_be_shown(desk: Desk) -> None:
+    desk.say("Hello")
+    head = desk.session.head
+    for act in (desk.session.turn_to, desk.session.move):
+        with pytest.raises(UsageError, match="'nobody'"):
+            act("nobody")
+    assert desk.session.head == head == desk.manager.store.find_session(desk.session.id).head
