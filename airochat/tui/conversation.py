@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from airochat.conversation import Message, Tree
 from airochat.prompt import NARRATOR
 from airochat.session.events import (
-    AlternativeEnded,
     HorizonMoved,
     TreeChanged,
     TurnEnded,
@@ -21,15 +20,19 @@ from airochat.tui.entries import Entry, Piece
 from airochat.tui.live import Live
 from airochat.tui.voices import Voices
 
+HORIZON = "the model no longer sees what stands above"
+"""What is written above the oldest message that the prompt has room for."""
+
 _UNFINISHED = "cut off: the program ended while this was being written"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to redraw: all messages from ``keep`` on, or else only the last one's text."""
+    """What to redraw: all messages from ``keep`` on, or else only the last one's text; and single ``others``."""
 
     keep: int | None = None
     last: bool = False
+    others: tuple[int, ...] = ()
 
 
 class Conversation:
@@ -48,33 +51,36 @@ class Conversation:
         self.live: Live | None = None
         self.ended: TurnEnded | None = None
         """How the newest turn ended."""
+        self.looked_at: str | None = None
+        """The alternative that was looked at when its turn ended, unless it is the one that the session shows."""
+        self.horizon: str | None = None
+        """The oldest message that the model still sees; None if that is the first."""
         self._shown: tuple[Message, ...] = tree.history
         self._keep: int | None = None
         self._last = False
+        self._others: list[int] = []
 
     def apply(self, event: TreeChanged | HorizonMoved | TurnEvent) -> None:
         """Take in one event of the session."""
         match event:
             case TreeChanged(tree=tree):
-                self.tree = tree
-                if self.live is not None and self.live.start.message in tree:
-                    self.live = None
-                self._reshow()
+                self._exchange(tree)
+            case HorizonMoved(message=message):
+                self._move_horizon(message)
             case TurnStarted():
-                self.live, self.ended = Live(event), None
+                self.live, self.ended, self.looked_at = Live(event), None, None
                 self._reshow()
             case TurnEnded():
                 self._end(event)
-            case AlternativeEnded() | HorizonMoved():
-                pass
             case _ if self.live is not None and self.live.start.turn == event.turn:
                 self.live.apply(event)
                 self._last = True
 
     def take_change(self) -> Change | None:
         """Return what changed since the last call, or None."""
-        change = Change(self._keep, self._last) if self._keep is not None or self._last else None
-        self._keep, self._last = None, False
+        changed = self._keep is not None or self._last or self._others
+        change = Change(self._keep, self._last, tuple(self._others)) if changed else None
+        self._keep, self._last, self._others = None, False, []
         return change
 
     def stopping(self) -> None:
@@ -82,6 +88,28 @@ class Conversation:
         if self.live is not None:
             self.live.stopping = True
             self._last = True
+
+    def look(self, by: int) -> bool:
+        """Look at the reply before or after among those that are being written; false if there is none."""
+        if self.live is None or not self.live.look(by):
+            return False
+        self._last = True
+        return True
+
+    def _exchange(self, tree: Tree) -> None:
+        self.tree = tree
+        live = self.live
+        if live is not None and any(one in tree for one in live.ids):
+            self.live, looked_at = None, live.ids[live.shown]
+            if looked_at in tree and looked_at != tree.head and live.shown:
+                # The session shows the first one until it is told.
+                self.looked_at, self.tree = looked_at, tree.move(looked_at)
+        self._reshow()
+
+    def _move_horizon(self, message_id: str | None) -> None:
+        moved = (self.horizon, message_id)
+        self.horizon = message_id
+        self._others += [index for index, message in enumerate(self._shown) if message.id in moved]
 
     def _end(self, event: TurnEnded) -> None:
         self.ended = event
@@ -132,8 +160,9 @@ class Conversation:
         if pieces := (*place, *((" · ".join(facts), "faint") for _ in facts[:1])):
             notes.append(pieces)
         name, text = _name(message.name), _text(message.text)
-        voice = self._voice(message.role, message.name)
-        return Entry(message.role, name, text, words.clock(message.created), voice, notes=tuple(notes))
+        voice, when = self._voice(message.role, message.name), words.clock(message.created)
+        above = HORIZON if index and message.id == self.horizon else ""
+        return Entry(message.role, name, text, when, voice, notes=tuple(notes), above=above)
 
     def _voice(self, role: str, name: str) -> str:
         return self.voices.of(name) if role == "assistant" or name == NARRATOR else ""
@@ -141,11 +170,15 @@ class Conversation:
     def _live_entry(self) -> Entry:
         live = self.live
         assert live is not None, "only the running reply has no message"
-        count = len(self.tree.children.get(live.start.parent, ())) + 1
-        pieces = (*_swipes(count, count), (live.doing, "faint"))
+        before = len(self.tree.children.get(live.start.parent, ()))
+        place = _swipes(before + live.shown + 1, before + len(live.replies))
+        pieces = (*place, (live.doing, "faint"))
         when = words.clock(live.created)
         name, voice = live.start.name, self._voice("assistant", live.start.name)
-        return Entry("assistant", _name(name), _text(live.text), when, voice, live=True, notes=(pieces,))
+        name, text, going_on = _name(name), _text(live.text), not live.replies[live.shown].ended
+        return Entry(
+            "assistant", name, text, when, voice, live=going_on, notes=(pieces,), beside=live.beside()
+        )
 
     def _place(self, message: Message) -> Iterable[Piece]:
         siblings = self.tree.siblings(message.id)
@@ -164,10 +197,19 @@ class Conversation:
         """Tokens that prompt and reply of the newest turn take; 0 if unknown."""
         if self.live is not None:
             return self.live.prompt + self.live.tokens
-        for message in reversed(self._shown):
-            if usage := message.provenance.usage:
-                return usage.get("prompt", 0) + usage.get("generated", 0)
-        return 0
+        # Of replies that were written at once, only the first knows the prompt.
+        siblings = self.tree.siblings(self._shown[-1].id) if self._shown else ()
+        for message in (*self._shown[-1:], *map(self.tree.__getitem__, siblings)):
+            if used := _used(message):
+                return used
+        return next(filter(None, map(_used, reversed(self._shown))), 0)
+
+
+def _used(message: Message) -> int:
+    usage = message.provenance.usage
+    generated = usage.get("generated", 0)  # by all replies of the turn together
+    own = min(generated, len(message.tokens) or generated)
+    return usage["prompt"] + own if usage.get("prompt") else 0
 
 
 def _swipes(position: int, count: int) -> Iterable[Piece]:

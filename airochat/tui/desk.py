@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from airochat.conversation import Tree
-from airochat.errors import StoreError
+from airochat.errors import AirochatError, StoreError
 from airochat.session import Session, SessionManager
 from airochat.session.events import (
     ModelFailed,
@@ -65,6 +66,7 @@ class Desk:
 
     def _take(self, session: Session, conversation: Conversation) -> None:
         conversation.audience = session.group.audience
+        conversation.horizon = session.horizon
         conversation.voices.meet(session.group.names)
         self._open[session.id] = (session, conversation, self._attach(session))
 
@@ -78,8 +80,25 @@ class Desk:
         known[1].apply(event)
         mine = known[0] is self.session
         if isinstance(event, TurnEnded) and not mine:
+            with contextlib.suppress(AirochatError):
+                self.keep_looked_at(event.session)
             self._close(event.session)
         return mine
+
+    def keep_looked_at(self, session_id: str) -> None:
+        """Let a session show the alternative that was looked at when its turn ended; it shows the first by itself.
+
+        If that is refused, the first is shown, and the error raised.
+        """
+        session, conversation, _ = self._open[session_id]
+        looked_at, conversation.looked_at = conversation.looked_at, None
+        if looked_at is None:
+            return
+        try:
+            session.turn_to(looked_at)
+        except AirochatError:
+            conversation.apply(TreeChanged(session.id, session.tree))
+            raise
 
     def _close(self, session_id: str) -> None:
         session, _, leave = self._open.pop(session_id)

@@ -11,6 +11,19 @@ Piece = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """One of several replies that are written at once, as a line under the one that is looked at; clean text."""
+
+    number: int
+    text: str
+    """How it begins."""
+    state: str
+    """How far it is."""
+    shown: bool = False
+    """Whether it is the one that is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One message, ready to be laid out; every text in it is clean."""
 
@@ -24,6 +37,10 @@ class Entry:
     """Whether it is being written now, and so ends in a cursor."""
     notes: tuple[tuple[Piece, ...], ...] = ()
     """Lines under the text, such as its place among the alternatives."""
+    beside: tuple[Beside, ...] = ()
+    """All replies that are written at once, this one included; nothing if it is the only one."""
+    above: str = ""
+    """What stands between this message and those before it."""
 
 
 class Source(Protocol):

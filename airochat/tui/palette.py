@@ -114,6 +114,10 @@ def commands(app: AirochatApp) -> Iterator[Item]:
     yield Item("New chat", "ctrl+n", chat.action_new_chat)
     yield Item("Find a chat", "ctrl+k", chat.action_find)
     yield Item("Another reply", "ctrl+r", chat.action_again)
+    yield Item("Four replies at once", "ctrl+s: to what you wrote, or of the last reply", chat.action_several)
+    yield Item(
+        "Look at the words of the reply", "t on a chosen one: what else could stand there", chat.action_look
+    )
     yield Item("Go on with the reply", "ctrl+g", chat.action_go_on)
     yield Item("Let the model write what you say", "ctrl+t", chat.action_speak_for_me)
     yield Item("Take back a step", "ctrl+z", chat.action_undo)

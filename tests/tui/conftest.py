@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 import airochat
-from airochat.backends.scripted import ScriptedBackend
+from airochat.backends.scripted import ScriptedBackend, ScriptedTokenizer
 from airochat.errors import ModelError
 from airochat.session import Session, SessionManager
 from airochat.themes import load_themes
@@ -94,6 +94,11 @@ async def say(terminal: Terminal, pilot: Pilot[None], text: str) -> None:
     await write(pilot, text)
     await pilot.press("enter")
     await until(pilot, lambda: terminal.idle and len(terminal.app.desk.conversation) >= before + 2)
+
+
+def token_count(text: str) -> int:
+    """Return how many tokens a reply of the script has."""
+    return len(ScriptedTokenizer().tokens(text))
 
 
 @pytest.fixture

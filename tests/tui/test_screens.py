@@ -95,7 +95,7 @@ async def test_every_key_in_the_help_is_listed(open_terminal: Make) -> None:
     async with terminal.run(size=(100, 40)) as pilot:
         await pilot.press("f1")
         await until(pilot, lambda: "what the model sees" in terminal.text)
-        for key in ("ctrl+j", "ctrl+r", "ctrl+z", "ctrl+k", "ctrl+p", "ctrl+q"):
+        for key in ("ctrl+j", "ctrl+r", "ctrl+s", "ctrl+z", "ctrl+k", "ctrl+p", "ctrl+q"):
             assert key in terminal.text
         await pilot.press("escape")
         await until(pilot, lambda: "what the model sees" not in terminal.text)

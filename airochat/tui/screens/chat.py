@@ -20,6 +20,7 @@ from airochat.session.events import (
     TurnEnded,
 )
 from airochat.tui import words
+from airochat.tui.conversation import Change
 from airochat.tui.desk import Desk
 from airochat.tui.latest import Latest
 from airochat.tui.picture import Drawn, read_and_draw
@@ -39,18 +40,16 @@ if TYPE_CHECKING:
 _DRAFT_S = 1.0
 """Seconds after which what is being written is kept."""
 
-_WRITING: tuple[Hint, ...] = (("enter", "send"), ("ctrl+j", "new line"), ("ctrl+r", "again"), ("F1", "keys"))
+_WRITING: tuple[Hint, ...] = (
+    *(("enter", "send"), ("ctrl+j", "new line"), ("ctrl+r ctrl+s", "again, four"), ("F1", "keys")),
+)
 _CHOOSING: tuple[Hint, ...] = (
-    *(
-        ("↑↓", "choose"),
-        ("e", "edit"),
-        ("c", "copy"),
-        ("r", "again"),
-        ("b", "go on from here"),
-        ("esc", "back"),
-    ),
+    *(("↑↓", "choose"), ("e c", "edit, copy"), ("r", "again"), ("t", "words"), ("b", "go on here")),
+    ("esc", "back"),
 )
 _RUNNING: tuple[Hint, ...] = (("esc", "stop"), ("tab", "messages"), ("F1", "keys"))
+_SEVERAL: tuple[Hint, ...] = (("←→", "look at the others"), *_RUNNING)
+_WAITING: tuple[Hint, ...] = (("", "sends what you wrote once the replies have stopped"), ("esc", "don't"))
 
 
 class ChatScreen(ChatActions):
@@ -97,6 +96,7 @@ class ChatScreen(ChatActions):
 
     def open(self, session: Session | None) -> None:
         """Show another session, keeping what was written in this one."""
+        self.forget_waiting()
         self.keep_draft()
         self.composer.restore("")
         self.desk.show(session)
@@ -111,6 +111,7 @@ class ChatScreen(ChatActions):
         self.composer.sent = [] if self.desk.session is None else _said(self.desk.session)
         self.refresh_sessions()
         self._describe()
+        self.prepare_soon()
 
     def receive(self, events: Iterable[SessionEvent]) -> None:
         """Take in what happened since the last time, and redraw what changed."""
@@ -125,22 +126,46 @@ class ChatScreen(ChatActions):
                 self.tell(event.message, event.hint)
             elif mine and isinstance(event, TurnEnded):
                 ended = event
-                if event.error:
-                    self.activity.problem(event.error, event.hint)
+                self._end_turn(event)
+            elif mine and isinstance(event, TreeChanged) and not self.desk.running:
+                self.prepare_soon()
         self.redraw()
         if ended is not None:
-            self.go_on_with_group(ended)
+            self._go_on(ended)
         if listed:
             self.refresh_sessions()
+
+    def _end_turn(self, event: TurnEnded) -> None:
+        # Whatever is attempted with a session begins at the alternative that was looked at.
+        if self.desk.conversation.looked_at is not None:
+            self.attempt(lambda session: None)
+        if event.error:
+            self.activity.problem(event.error, event.hint)
+
+    def _go_on(self, ended: TurnEnded) -> None:
+        """Do what waited for the end of a turn."""
+        if self.sends_later:
+            self.send_waiting()
+        else:
+            self.go_on_with_group(ended)
+        self.prepare()
 
     def redraw(self) -> None:
         """Redraw what changed in the current conversation."""
         change = self.desk.conversation.take_change()
-        if change is not None and change.keep is not None:
-            self.transcript.replace_tail(change.keep)
-        elif change is not None and len(self.desk.conversation):
-            self.transcript.changed(len(self.desk.conversation) - 1)
+        if change is not None:
+            self._redraw(change)
         self._describe()
+
+    def _redraw(self, change: Change) -> None:
+        keep, count = change.keep, len(self.desk.conversation)
+        if keep is not None:
+            self.transcript.replace_tail(keep)
+        for index in change.others:
+            if index < (count if keep is None else keep):
+                self.transcript.changed(index)
+        if keep is None and change.last and count:
+            self.transcript.changed(count - 1)
 
     def show_model(self, event: ModelLoading | ModelReady | ModelFailed) -> None:
         """Show how the model is doing."""
@@ -152,6 +177,7 @@ class ChatScreen(ChatActions):
                 self.activity.clear("model")
                 for warning in info.warnings:
                     self.tell(warning)
+                self.prepare()
             case ModelFailed(message, hint):
                 self.activity.progress_done()
                 self.activity.problem(message, f"{hint} F4 chooses another model.".strip(), "model")
@@ -221,7 +247,10 @@ class ChatScreen(ChatActions):
 
     def _hints(self) -> tuple[Hint, ...]:
         if self.desk.running:
-            return _RUNNING
+            live = self.desk.conversation.live
+            if self.sends_later:
+                return _WAITING
+            return _SEVERAL if live is not None and live.several else _RUNNING
         if self.transcript.has_focus:
             return _CHOOSING
         return _WRITING

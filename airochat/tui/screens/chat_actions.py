@@ -8,21 +8,19 @@ from textual import on
 from textual.binding import Binding
 
 from airochat.conversation import Message
-from airochat.errors import AirochatError, UsageError
-from airochat.session.commands import run_command
+from airochat.errors import AirochatError
 from airochat.session.events import ModelReady
 from airochat.text import clean
-from airochat.tui.pasted import card_paths
-from airochat.tui.screens.chat_people import ChatPeople
+from airochat.tui.screens.chat_replies import ChatReplies
 from airochat.tui.widgets.composer import Composer
 from airochat.tui.widgets.sessions import SessionList
 from airochat.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
-    from airochat.session import Session, Turn
+    from airochat.session import Session
 
 
-class ChatActions(ChatPeople):
+class ChatActions(ChatReplies):
     """The keys of the chat screen and their actions; `ChatScreen` shows what comes of them.
 
     Whatever a session refuses is said above the composer, and nothing that was written goes away.
@@ -31,10 +29,6 @@ class ChatActions(ChatPeople):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (28, "-narrow"), (112, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (6, "-short"), (18, "-tall")]
     BINDINGS = [
-        Binding("escape", "back", "Stop, or back to writing"),
-        Binding("ctrl+r", "again", "Another reply", priority=True),
-        Binding("ctrl+g", "go_on", "Go on with the reply", priority=True),
-        Binding("ctrl+t", "speak_for_me", "Let the model write for you", priority=True),
         Binding("ctrl+n", "new_chat", "New chat", priority=True),
         Binding("ctrl+k", "find", "Find a chat", priority=True),
         Binding("ctrl+z", "undo", "Undo"),
@@ -49,49 +43,6 @@ class ChatActions(ChatPeople):
 
         self.app.push_screen(ModelScreen(self.manager))
 
-    # Writing
-
-    _offered = ""
-    """The path that was last offered for import."""
-
-    @on(Composer.Submitted)
-    def _send(self, event: Composer.Submitted) -> None:
-        text = event.text
-        if self.desk.running:
-            self.activity.problem("A reply is being written.", "Esc stops it; what you wrote stays here.")
-        elif text != self._offered and (found := card_paths(text)):
-            self._offered = text  # sent a second time, it is a text
-            self.composer.post_message(Composer.FilesPasted(text, found))
-        elif not self.manager.settings.model and self.manager.model_state is None:
-            self.choose_model()
-        elif text.startswith("/") and not text.startswith("//"):
-            self._command(text)
-        elif not text.strip() and not len(self.desk.conversation):
-            self.activity.problem("There is nothing to send yet.")
-        elif self.attempt(lambda session: session.send(text[text.startswith("//") :]), begin=True):
-            self.stopped = False
-            self.composer.accept()
-            self.transcript.go_end()
-
-    def _command(self, line: str) -> None:
-        said: list[Turn | str] = []
-        self.stopped = False
-        if self.attempt(lambda session: said.append(run_command(session, line)), begin=True):
-            self.composer.accept()
-            self.redraw()
-            self.transcript.go_end()
-            if isinstance(answer := said[0], str) and answer:
-                self.tell(answer)
-
-    @on(Composer.Changed)
-    def _written(self) -> None:
-        self.activity.clear()
-        self.keep_draft_soon()
-
-    def keep_draft_soon(self) -> None:
-        """Keep what is written before long."""
-        raise NotImplementedError
-
     @on(Composer.Wanted)
     def _wanted(self, event: Composer.Wanted) -> None:
         match event.what:
@@ -104,54 +55,7 @@ class ChatActions(ChatPeople):
             case _:
                 self.transcript.page(1 if event.what == "page_down" else -1)
 
-    # The running reply
-
-    def action_back(self) -> None:
-        """Stop the running reply; otherwise go back to writing."""
-        session = self.desk.session
-        self.stopped = True
-        if session is not None and session.turn is not None:
-            session.turn.stop()
-            self.desk.conversation.stopping()
-            self.redraw()
-        else:
-            self.activity.clear()
-            self.composer.focus()
-
-    def action_again(self) -> None:
-        """Write another alternative of the last reply."""
-        if self.attempt(lambda session: session.swipe()):
-            self.stopped = False
-            self.transcript.go_end()
-
-    def action_go_on(self) -> None:
-        """Write on where the last reply ends."""
-        if self.attempt(lambda session: session.continue_()):
-            self.stopped = False
-            self.transcript.go_end()
-
-    def action_speak_for_me(self) -> None:
-        """Let the model write what the user says next."""
-        if self.attempt(lambda session: session.impersonate(), begin=True):
-            self.transcript.go_end()
-
     # The tree
-
-    def action_swipe(self, by: int) -> None:
-        """Show the alternative before or after the chosen message, or else the last one."""
-
-        def swipe(session: Session) -> None:
-            index = self.transcript.chosen if self.transcript.has_focus else None
-            message = None if index is None else self.desk.conversation.message(index)
-            if message is None or message.id == session.head:
-                session.next_swipe() if by > 0 else session.previous_swipe()
-                return
-            siblings = session.tree.siblings(message.id)
-            place = siblings.index(message.id) + by
-            if 0 <= place < len(siblings):
-                session.turn_to(siblings[place])
-
-        self.attempt(swipe)
 
     def action_undo(self) -> None:
         """Take back the last step."""
@@ -182,13 +86,6 @@ class ChatActions(ChatPeople):
         else:
             self.transcript.choose(max(0, at + by))
 
-    def _chosen(self) -> Message:
-        index = self.transcript.chosen
-        message = None if index is None else self.desk.conversation.message(index)
-        if message is None:
-            raise UsageError("No message is chosen.", "Choose one with the arrow keys.")
-        return message
-
     def action_copy(self) -> None:
         """Copy the chosen message as it was written."""
 
@@ -202,21 +99,6 @@ class ChatActions(ChatPeople):
         """Go on from the chosen message; what follows it stays in the tree."""
         if self.attempt(lambda session: session.branch(self._chosen().id)):
             self.composer.focus()
-
-    def action_again_here(self) -> None:
-        """Write another alternative of the chosen reply, or a reply to the chosen message."""
-
-        def again(session: Session) -> None:
-            message = self._chosen()
-            if message.role == "user":
-                session.move(message.id)
-                session.swipe()
-            else:
-                session.swipe(message.id)
-
-        if self.attempt(again):
-            self.composer.focus()
-            self.transcript.go_end()
 
     def action_edit(self) -> None:
         """Change the chosen message; the old one stays as an alternative."""

@@ -58,6 +58,8 @@ class ChatPeople(Screen[None]):
         try:
             session = self.desk.ensure() if begin else self.desk.session
             if session is not None:
+                if session.turn is None:
+                    self.desk.keep_looked_at(session.id)
                 action(session)
         except AirochatError as error:
             self.activity.problem(error.message, error.hint)

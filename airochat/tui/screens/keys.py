@@ -25,8 +25,9 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("esc", "stop it; what is there stays"),
             ("ctrl+r  ctrl+g", "another one, go on with this one"),
+            ("ctrl+s", "four at once, to what you wrote, or again"),
             ("ctrl+t", "let the model write what you say"),
-            ("← →", "the alternatives, while nothing is written"),
+            ("← →", "the alternatives, also while they grow"),
             ("ctrl+z  ctrl+y", "undo and redo steps, while nothing is written"),
         ),
     ),
@@ -35,7 +36,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("↑ ↓", "choose"),
             ("e  c", "edit, copy"),
-            ("r  b", "another reply here, go on from here"),
+            ("r  s  b", "another reply here, four, go on from here"),
+            ("t", "look at its words, and exchange one"),
             ("page up, page down", "move; ctrl+end to the end"),
         ),
     ),

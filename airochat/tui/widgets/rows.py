@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content, Span
 from textual.strip import Strip
 from textual.style import Style
 from textual.visual import RenderOptions
 
-from airochat.tui.entries import Entry, Piece
+from airochat.tui.entries import Beside, Entry, Piece
 from airochat.tui.widgets import markup
 
 CURSOR = "▌"
@@ -28,7 +29,8 @@ class Row(NamedTuple):
     """The first character of the message's shown text in this row."""
     end: int
     kind: str
-    """``text``, ``fence`` (code, filled to the full width), ``pad`` (empty) or ``gap`` (empty, between messages)."""
+    """``text``, ``fence`` (code, filled to the full width), ``pad`` (empty), ``gap`` (empty, between messages) or
+    ``line`` (also between messages)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,12 @@ class BodyRenderer:
     same objects.
     """
 
-    def __init__(self, width: int, options: RenderOptions, base: Style, turn: Style) -> None:
+    def __init__(
+        self, width: int, options: RenderOptions, base: Style, turn: Style, roomy: bool = True
+    ) -> None:
         self.width = width
+        self.roomy = roomy
+        """Whether there is room for lines about replies other than the one that is looked at."""
         self._options = options
         self._base = base
         self._turn = turn
@@ -74,6 +80,8 @@ class BodyRenderer:
         """Lay out one message."""
         layout = _Layout()
         boxed = entry.role == "user"
+        if entry.above:
+            layout.between(self._strips(_line(entry.above, self.width), self._base)[1])
         if boxed:
             layout.empty("pad")
         self._add(
@@ -85,6 +93,12 @@ class BodyRenderer:
             if not number:
                 layout.empty("pad", "\n\n")
             self._add(layout, boxed, ("note", note), partial(_note, note))
+        for number, one in enumerate(entry.beside if self.roomy else ()):
+            if number:
+                layout.write("\n")
+            else:
+                layout.empty("pad", "\n\n")
+            self._add(layout, boxed, ("beside", one), partial(_beside, one, self.width))
         if boxed:
             layout.empty("pad")
         layout.empty("gap")
@@ -152,6 +166,11 @@ class _Layout:
         self._rows.append(Row(_EMPTY, self._length, self._length, kind))
         self.write(plain)
 
+    def between(self, rows: Iterable[Row]) -> None:
+        """Add rows that are no part of the message, and so of no selection."""
+        self._rows.extend(Row(row.strip, 0, 0, "line") for row in rows)
+        self.empty("gap")
+
     def body(self, boxed: bool) -> Body:
         return Body(self._rows, "".join(self._plain), boxed)
 
@@ -187,3 +206,33 @@ def _note(pieces: tuple[Piece, ...]) -> Content:
         spans.append(Span(len(text), len(text) + len(part), f".transcript--{name}"))
         text += part
     return Content(text, spans)
+
+
+def _line(text: str, width: int) -> Content:
+    """Draw a line with a text in it, or the text alone where there is no room for both."""
+    rest = max(0, width - cell_len(text) - 2)
+    left, right = "─" * (rest // 2), "─" * (rest - rest // 2)
+    shown = f"{left} {text} {right}" if rest >= 4 else text
+    return Content(shown, [Span(0, len(shown), ".transcript--faint")])
+
+
+_STATE = 12
+"""Cells for how far a reply is."""
+
+
+def _beside(one: Beside, width: int) -> Content:
+    """Draw one of several replies in one row: its number, how it begins, and how far it is."""
+    number = f"{'›' if one.shown else ' '} {one.number}  "
+    room = width - len(number) - _STATE - 2
+    state = one.state.rjust(_STATE) if room >= _STATE else ""
+    if not state:
+        room = width - len(number)
+    begins = one.text
+    if cell_len(begins) > room:
+        begins = set_cell_size(begins, max(0, room - 1)).rstrip() + "…"
+    begins = set_cell_size(begins, max(0, room))
+    text = f"{number}{begins}  {state}" if state else f"{number}{begins}"
+    middle = len(number) + len(begins)
+    marked, plain = ("accent", "soft") if one.shown else ("faint", "faint")
+    spans = [(0, len(number), marked), (len(number), middle, plain), (middle, len(text), "faint")]
+    return Content(text, [Span(start, end, f".transcript--{name}") for start, end, name in spans])

@@ -26,6 +26,9 @@ from airochat.tui.widgets.window import Window
 COLUMN = 80
 """The widest that a message is drawn, in cells, its margins included."""
 
+ROOMY = 12
+"""Rows of a view in which several replies that are written at once still leave the shown one to be read."""
+
 _STYLES = (
     *("name-user", "name-assistant", "name-system", "cursor", "turn", "chosen", "bar"),
     *(f"voice-{voice}" for voice in (*range(1, COUNT + 1), NARRATED)),
@@ -63,6 +66,8 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("e", "screen.edit", "Edit"),
         Binding("c", "screen.copy", "Copy"),
         Binding("r", "screen.again_here", "Another reply here"),
+        Binding("s", "screen.several_here", "Four replies here"),
+        Binding("t", "screen.look", "Look at the words"),
         Binding("b", "screen.branch", "Go on from here"),
     ]
 
@@ -105,7 +110,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         if self.chosen is not None and self.chosen >= len(self.window):
             self.chosen = len(self.window) - 1 if len(self.window) else None
         self._stay()
-        self._reconcile()
+        self._agree()
 
     def changed(self, index: int) -> None:
         """Take over the changed text of one message, repainting only the rows that differ."""
@@ -114,7 +119,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         self.window.forget(index)
         self._stay()
         if old is None or before != (self.window.index, self.window.row, self.window.heights.total):
-            self._reconcile()
+            self._agree()
         elif self.window.shows(index):
             self._repaint_difference(index, old.rows, self.body(index).rows)
 
@@ -156,7 +161,8 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         if self._renderer is None:
             options = RenderOptions(self._style_of, self.styles.get_rules())
             turn = self.get_visual_style("transcript--turn")
-            self._renderer = BodyRenderer(self.column[1] - 5, options, self.visual_style, turn)
+            width, roomy = self.column[1] - 5, self.window.rows >= ROOMY
+            self._renderer = BodyRenderer(width, options, self.visual_style, turn, roomy)
         return self._renderer
 
     def _style_of(self, name: str | VisualStyle) -> VisualStyle:
@@ -183,6 +189,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         """Lay out anew for another width, keeping the message at the top, or the end."""
         # Without the scroll bar, for which there is always room.
         self._width, self.window.rows = self.scrollable_content_region.size
+        roomy = self.window.rows >= ROOMY
         if self._renderer is None or self._renderer.width != self.column[1] - 5:
             share = (
                 self.window.row / max(1, self.window.heights[self.window.index]) if len(self.window) else 0
@@ -192,6 +199,12 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             self.window.reset(self._estimates())
             if not follow and len(self.window):
                 self.window.row = int(share * self.window.height(self.window.index))
+        elif self._renderer.roomy != roomy:
+            self._renderer.roomy = roomy
+            if last := len(self.window):
+                # Only what is being written now, and so stands last, can look different.
+                self._bodies.pop(last - 1, None)
+                self.window.forget(last - 1)
         self._stay()
         self._reconcile()
 
@@ -228,7 +241,10 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
             self.window.to_end()
         else:
             self.window.seek(round(new_value))
-        # While an animation owns the position, agree with it only afterwards.
+        self._agree()
+
+    def _agree(self) -> None:
+        """Make position and window agree, but while an animation owns the position only afterwards."""
         if self.app.animator.is_being_animated(self, "scroll_y"):
             self.refresh()
             if not self._settling:
@@ -267,6 +283,8 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         inner = width - 5
         if row.kind == "gap":
             return Strip.blank(width, style)
+        if row.kind == "line":
+            return Strip([Segment("   ", style), *strip]).adjust_cell_length(width, style)
         if chosen:
             style = style + self._background("chosen")
             strip = selection.over(strip, self._background("chosen")) if row.kind == "text" else strip
