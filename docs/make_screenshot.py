@@ -81,7 +81,7 @@ async def main() -> None:
     """Run the program far enough to see a reply being written, and draw its screen."""
     with tempfile.TemporaryDirectory() as home, airochat.open(home=home, model="scripted") as manager:
         session = manager.new(card=parse_card({"name": "Mira"}, "Mira"), title="The Lantern Keeper")
-        session.tree = conversation()
+        session._ledger.tree = conversation()
         known = load_themes(manager.home)
         app = make_app(manager, session, known, known.get("ember"))
         async with app.run_test(size=SIZE) as pilot:

@@ -117,7 +117,10 @@ class TextAdded:
 
 @dataclass(frozen=True, slots=True)
 class AlternativeEnded:
-    """One of the alternatives is complete; ``message`` is what was stored, None if nothing was written."""
+    """One of several replies is complete; ``message`` is what was stored, None if nothing was written.
+
+    The first one, number 0, is stored when the turn ends, and told here without its message.
+    """
 
     session: str
     turn: str

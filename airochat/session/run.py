@@ -24,6 +24,7 @@ from airochat.errors import AirochatError, StoreError
 from airochat.hooks import TurnFacts
 from airochat.prompt import PromptPlan, wire_text
 from airochat.sampling import MAX_SEED, Sampling, unheeded_notice
+from airochat.session.batches import TextBatches
 from airochat.session.draft import Draft, Origin
 from airochat.session.events import (
     AlternativeEnded,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from airochat.session.turn import Turn
 
 _log = logging.getLogger(__name__)
+_SPECIAL_ENDS = {"user": "on_turn_stopped", "failed": "on_turn_failed"}
 _WAIT_SLICE = 0.1
 """Seconds between two looks at the stop flag while a model is loading."""
 
@@ -67,7 +69,7 @@ class TurnRun:
         session, turn = self._session, self._turn
         first, *others = turn.message_ids
         session.publish(TurnStarted(session.id, turn.id, first, self._task.parent, self._name, tuple(others)))
-        session.plugins.notify("on_turn_started", session.context, self._facts(None, ""))
+        session.tell("on_turn_started", self._facts(None, ""))
         try:
             self._generate()
         except AirochatError as error:
@@ -101,6 +103,7 @@ class TurnRun:
             Draft(self._origin, index, message_id, self._name)
             for index, message_id in enumerate(turn.message_ids)
         ]
+        told = TextBatches(session, turn)
         with ReplySaver(
             self._partial, session.save_reply, lambda error: session.notice(error.message, error.hint)
         ):
@@ -111,12 +114,15 @@ class TurnRun:
                     case TextDelta(text, tokens, index):
                         shown = self._drafts[index].add(text)
                         session.publish(TextAdded(session.id, turn.id, shown, tokens, index))
+                        told.add(shown, index)
                     case ReplyEnded(index=0):
                         self._first_end = event
+                        session.publish(AlternativeEnded(session.id, turn.id, 0, None))
                     case ReplyEnded():
                         self._end_alternative(event.index, event)
                     case _:
                         self._end = event
+        told.flush()
 
     def _wait_for_model(self) -> ModelInfo | None:
         while not self._turn.stopping:
@@ -176,12 +182,15 @@ class TurnRun:
                 pass
             case Failed(error_text, hint, usage):
                 reason = "failed"
-        session.plugins.notify("on_turn_finished", session.context, self._facts(message, reason))
+        facts = self._facts(message, reason, error_text)
+        if reason in _SPECIAL_ENDS:
+            session.tell(_SPECIAL_ENDS[reason], facts)
+        session.tell("on_turn_finished", facts)
         bans = end.bans if isinstance(end, Finished) else NO_BANS
         session.warn(bans.sentences())
         session.end_turn(
             TurnEnded(session.id, turn.id, message, reason, usage, timings, error_text, hint, bans)
         )
 
-    def _facts(self, message: Message | None, reason: str) -> TurnFacts:
-        return TurnFacts(self._session.id, self._turn.id, message, reason)
+    def _facts(self, message: Message | None, reason: str, error: str = "") -> TurnFacts:
+        return TurnFacts(self._session.id, self._turn.id, message, reason, error)

@@ -182,6 +182,8 @@ class RemoteBackend:
             raise
         except Exception as error:
             said = self._explained(error)
+            with self._lock:
+                self._asking = None  # whoever waits from now on asks anew
             self._listener(LoadFailed(said.message, said.hint))
             raise ModelError(said.message, said.hint) from None
         self._listener(Loaded(self._described.info))
