@@ -55,7 +55,10 @@ def test_each_is_told_by_its_number_and_ends_before_the_turn(desk: Desk) -> None
             written[event.index] += event.text
     assert written == ["one", "two", "three"]
     ended = [event for event in turn if isinstance(event, AlternativeEnded)]
-    assert [(event.index, event.message) for event in ended] == [(1, turn.messages[1]), (2, turn.messages[2])]
+    stored = [(event.index, event.message) for event in ended]
+    assert stored == [(0, None), (1, turn.messages[1]), (2, turn.messages[2])], (
+        "the first is stored at the end"
+    )
     assert isinstance(list(turn)[-1], TurnEnded)
 
 
