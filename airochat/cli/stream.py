@@ -193,6 +193,7 @@ def describe(turn: Turn, session: Session, manager: SessionManager, info: ModelI
             "first_token_s": turn.timings.first_token_s,
             "tokens_per_s": turn.timings.tokens_per_s,
         },
+        "bans": dataclasses.asdict(turn.bans),
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airochat.backends.base import Backend, ModelInfo
 from airochat.characters import Card, Persona
 from airochat.conversation import Message, Tree
-from airochat.hooks import ChatContext, PluginHost
+from airochat.hooks import ChatContext, Event, PluginHost
 from airochat.session.events import ModelEvent
 from airochat.session.ledger import Ledger
 from airochat.session.profile import Profile
@@ -101,15 +101,33 @@ class SessionFacts:
         siblings = self.tree.siblings(self.tree.head)
         return siblings.index(self.tree.head) + 1, len(siblings)
 
-    def context(self, plugin: str, history: tuple[Message, ...] | None = None) -> ChatContext:
-        """Return what a plugin may know of this session."""
+    def tell(self, hook: str, event: Event | None = None, message_id: str | None = None) -> None:
+        """Call one of the plugins' ``on_*`` hooks for the branch up to a message, by default the one now shown."""
+        branch = self.tree.path(message_id) if message_id else None
+        self.plugins.notify(hook, lambda plugin: self.context(plugin, branch=branch), event)
+
+    def context(
+        self,
+        plugin: str,
+        history: tuple[Message, ...] | None = None,
+        branch: tuple[Message, ...] | None = None,
+    ) -> ChatContext:
+        """Return what a plugin may know of this session, by default of the branch now shown.
+
+        ``history`` is what it sees of ``branch``, if that is less.
+        """
+        tree = self.tree
+        seen = (tree.history if branch is None else branch) if history is None else history
         return self.plugins.context(
             plugin,
             session_id=self.id,
             title=self.title,
-            history=self.history if history is None else history,
+            history=seen,
             cards=self.profile.cards,
             persona=self.persona,
             user_name=self.user_name,
             expand=lambda text: self._prompts.expanded(text, history)[0],
+            tree=tree,
+            branch=tuple(message.id for message in (seen if branch is None else branch)),
+            card_key=next(iter(self.profile.card_ids), ""),
         )

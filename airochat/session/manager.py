@@ -18,11 +18,11 @@ from airochat.backends.states import forget_state, states_folder
 from airochat.characters import Card, Persona, read_card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import AirochatError, StoreError, UsageError
-from airochat.hooks import Command, PluginHost
+from airochat.hooks import Command, ModelFacts, PluginHost, Services
 from airochat.paths import Home
 from airochat.presets import Presets
 from airochat.session.asides import Asides
-from airochat.session.events import ModelEvent, Notice
+from airochat.session.events import ModelEvent, ModelReady, Notice
 from airochat.session.listeners import Listeners
 from airochat.session.model import CurrentModel
 from airochat.session.profile import Profile
@@ -49,6 +49,8 @@ class SessionManager:
         self.settings = settings
         self._listeners: Listeners[ModelEvent | Notice] = Listeners()
         self._sessions: list[Session] = []
+        self._loaded: ModelFacts | None = None
+        """The model that the plugins know to be loaded."""
         self._lock = threading.RLock()
         self.store = Store(home.database)
         self.cards = self.store.cards(home.folder("cards"))
@@ -63,10 +65,13 @@ class SessionManager:
             self._notice,
             settings.plugins_disabled,
         )
-        self.model = CurrentModel(settings, home, self.templates, self._listeners.emit)
+        self.model = CurrentModel(settings, home, self.templates, self._tell)
         self.model.check_template(settings.template)
         self.asides = Asides(self)
         """Asks the model something beside the conversations, while nobody waits."""
+        self.plugins.services = Services(
+            self.asides.ask, self.model.count_tokens, lambda: self.model.n_ctx, home.folder("plugin-data")
+        )
         atexit.register(self.close)
 
     def __enter__(self) -> SessionManager:
@@ -89,6 +94,7 @@ class SessionManager:
         A name that means nothing is a `ModelError`, and the old model stays.
         """
         self.model.use(ref)
+        self._tell_unloaded()
         if remember:
             self.remember(model=ref)
 
@@ -253,6 +259,8 @@ class SessionManager:
                 session.close()
             except StoreError as error:
                 logging.getLogger(__name__).error("Closing %s: %s", session.id, error)
+        self._tell_unloaded()
+        self.plugins.close()
         self.model.close()
         self.store.close()
 
@@ -260,8 +268,20 @@ class SessionManager:
         session = Session(self, record, tree)
         with self._lock:
             self._sessions.append(session)
-        self.plugins.notify("on_session_opened", session.context)
+        session.tell("on_session_opened")
         return session
+
+    def _tell(self, event: ModelEvent) -> None:
+        self._listeners.emit(event)
+        if isinstance(event, ModelReady):
+            info = event.info
+            self._loaded = ModelFacts(info.name, info.fingerprint, info.n_ctx)
+            self.plugins.notify("on_model_loaded", self.plugins.own_context, self._loaded)
+
+    def _tell_unloaded(self) -> None:
+        facts, self._loaded = self._loaded, None
+        if facts is not None:
+            self.plugins.notify("on_model_unloaded", self.plugins.own_context, facts)
 
     def _notice(self, message: str, hint: str = "") -> None:
         self._listeners.emit(Notice(message, hint))

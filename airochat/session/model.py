@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from airochat.backends import create_backend
 from airochat.backends.base import Backend, Loaded, LoadEvent, LoadFailed, Loading, ModelInfo
 from airochat.errors import AirochatError, ModelError
 from airochat.paths import Home
+from airochat.prompt import count_tokens
 from airochat.session.events import ModelEvent, ModelFailed, ModelLoading, ModelReady
 from airochat.settings import Settings
 from airochat.templates import OWN, Choice, Templates, choose
@@ -97,6 +98,18 @@ class CurrentModel:
     def current(self) -> Backend | None:
         """The backend in use, or None before one is made."""
         return self._backend
+
+    @property
+    def n_ctx(self) -> int:
+        """Tokens that the context of the loaded model holds; 0 if none is loaded, or it does not tell."""
+        info = self._backend.info if self._backend else None
+        return info.n_ctx if info else 0
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text takes in the loaded model; estimates if none is loaded."""
+        backend = self._backend
+        tokenizer = backend.tokenizer if backend is not None and backend.info is not None else None
+        return count_tokens(texts, tokenizer)
 
     def choose(self, template: str, info: ModelInfo | None) -> Choice:
         """Return the template of this name, or if it is empty the one that fits the model."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from airochat.hooks import HeadFacts
 from airochat.session.facts import SessionFacts
 
 
@@ -17,8 +18,9 @@ class SessionMoves(SessionFacts):
         """Make this message the last one shown; what follows stays in the tree."""
         with self._lock:
             self._check_idle()
+            before = self.head
             self._ledger.move(message_id)
-        self._tree_changed()
+        self._moved(before)
 
     branch = move
 
@@ -26,8 +28,9 @@ class SessionMoves(SessionFacts):
         """Show the newest branch that goes through this message."""
         with self._lock:
             self._check_idle()
+            before = self.head
             self._ledger.turn_to(message_id)
-        self._tree_changed()
+        self._moved(before)
 
     def next_swipe(self) -> bool:
         """Show the next alternative of the last message; False if this is the newest."""
@@ -55,10 +58,16 @@ class SessionMoves(SessionFacts):
     def _travel(self, step: Callable[[], bool]) -> bool:
         with self._lock:
             self._check_idle()
+            before = self.head
             moved = step()
         if moved:
-            self._tree_changed()
+            self._moved(before)
         return moved
+
+    def _moved(self, before: str | None) -> None:
+        self._tree_changed()
+        if self.head != before:
+            self.tell("on_head_moved", HeadFacts(self.id, before, self.head))
 
     def _check_idle(self) -> None:
         raise NotImplementedError

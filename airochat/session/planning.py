@@ -35,6 +35,8 @@ class Wanted:
     fallback: Template
     goal: Goal = "reply"
     prefill: str = ""
+    change: Callable[[list[Block]], list[Block]] = list
+    """What plugins do to all blocks."""
     names: tuple[str, ...] = ()
     """Who else has spoken; a reply of a character ends where one of them would begin to speak, too."""
 
@@ -64,7 +66,7 @@ def _assemble(
     n_ctx = info.n_ctx or _UNKNOWN_CONTEXT
     staged = wanted.stage(template)
     plan = assemble(
-        [*staged.blocks, *wanted.blocks],
+        wanted.change([*staged.blocks, *wanted.blocks]),
         wanted.history,
         staged.template,
         tokenizer=tokenizer,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airochat.backends.base import ModelInfo
 from airochat.characters import Card
 from airochat.conversation import Message, Tree
+from airochat.hooks import ChatContext
 from airochat.prompt import NARRATOR, PromptPlan, Scene, Staged, greetings, persona_stage, stage
 from airochat.prompt.macros import Macros, Scope, Variables
 from airochat.sampling import Sampling
@@ -67,16 +68,20 @@ class Prompts:
             stagings.append((found, macros.variables))
             return found
 
+        def context_for(plugin: str) -> ChatContext:
+            return session.context(plugin, history, branch)
+
         wanted = Wanted(
             history=history,
             stage=staged,
-            blocks=session.plugins.blocks(lambda plugin: session.context(plugin, history)),
+            blocks=session.plugins.blocks(context_for),
             system="" if session.profile.cards else session.profile.effective_system,
             choice=manager.model.choose(session.template_name, info),
             fallback=manager.templates.get(FALLBACK),
             goal=task.goal,
             prefill=task.prefill,
             names=_names(history, task.speaker),
+            change=lambda blocks: session.plugins.changed_blocks(context_for, blocks),
         )
         tokenizer = manager.model.backend().tokenizer
         plan, template = write(wanted, info, tokenizer, sampling)

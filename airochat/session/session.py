@@ -14,13 +14,14 @@ from airochat.backends.base import ModelInfo
 from airochat.characters import Card
 from airochat.conversation import Message, Tree, new_id
 from airochat.errors import AirochatError, UsageError
-from airochat.hooks import MessageFacts, PluginHost
+from airochat.hooks import EditFacts, MessageFacts, PluginHost
 from airochat.prompt.macros import Variables
 from airochat.sampling import Sampling
 from airochat.session.ahead import Ahead
 from airochat.session.cast import NARRATOR
 from airochat.session.events import Notice, PromptReady, SessionEvent, TreeChanged, TurnEnded, TurnEvent
 from airochat.session.group import Group
+from airochat.session.idle import Idle
 from airochat.session.insight import SessionInsight
 from airochat.session.ledger import Ledger
 from airochat.session.listeners import Listeners
@@ -63,6 +64,8 @@ class Session(SessionInsight):
         self.variables = BranchVariables(manager.store, self.id)
         self.ahead = Ahead(self)
         """Reads the coming prompt while nothing else is done."""
+        self.idle = Idle(self)
+        """Tells the plugins when nothing has been done for a while."""
         self._prompts = Prompts(self, manager)
         self._steering = Steering(self)
         self._warned: set[str] = set()
@@ -182,6 +185,7 @@ class Session(SessionInsight):
             )
             self._add(message, variables, self.group.audience(old.id))
         self._tree_changed()
+        self.tell("on_message_edited", EditFacts(self.id, old, message))
         return message
 
     def greet(self) -> None:
@@ -194,6 +198,8 @@ class Session(SessionInsight):
             self.variables.keep(message.id, variables)
         if messages:
             self._ledger.begin(messages)
+        for message in messages:
+            self._tell_plugins(message)
 
     def stop(self) -> None:
         """Stop the running turn, if there is one."""
@@ -264,6 +270,8 @@ class Session(SessionInsight):
         if turn := self.turn:
             turn.stop()
             turn.wait(10)
+        self.idle.stop()
+        self.tell("on_session_closed")
         with self._lock:
             self._ledger.save_rest()
         self._forget()
@@ -320,6 +328,7 @@ class Session(SessionInsight):
         if turn is not None:
             turn.record(event)
         self._listeners.emit(event)
+        self.idle.start()
         if self._manager.settings.auto_title and event.reason != "failed" and len(self.history) == 2:
             self.retitle()
 
@@ -342,6 +351,7 @@ class Session(SessionInsight):
         for message_id in ids:
             self.group.inherit(message_id, task)
         self.turn = turn
+        self.idle.stop()
         self.ahead.stop()
         runner = TurnRun(self, turn, task, sampling)
         threading.Thread(target=runner.run, name="airochat-turn", daemon=True).start()
@@ -386,4 +396,4 @@ class Session(SessionInsight):
         self._listeners.emit(TreeChanged(self.id, self.tree))
 
     def _tell_plugins(self, message: Message) -> None:
-        self.plugins.notify("on_message_added", self.context, MessageFacts(self.id, message))
+        self.tell("on_message_added", MessageFacts(self.id, message), message.id)

@@ -190,7 +190,10 @@ class Conversation:
         if ended is not None and mine and ended.timings.tokens_per_s:
             yield words.rate(ended.timings.tokens_per_s)
         if usage.get("prompt"):
-            yield f"{usage.get('reused', 0):,} tokens reused, {usage.get('evaluated', 0):,} read"
+            moved = f" ({usage['moved']:,} moved)" if usage.get("moved") else ""
+            yield f"{usage.get('reused', 0):,} tokens reused{moved}, {usage.get('evaluated', 0):,} read"
+        if ended is not None and mine and (kept_out := sum(one.removed for one in ended.bans.counts)):
+            yield f"{kept_out} banned {'phrase' if kept_out == 1 else 'phrases'} kept out"
 
     @property
     def context_used(self) -> int:

@@ -53,7 +53,7 @@ def test_json_has_the_promised_keys(cli: Cli) -> None:
     told = json.loads(cli("say", "Hello", *SCRIPTED, "--seed", "5", "--json").stdout)
     assert list(told) == [
         "text", "template", "why", "model", "seed", "session", "message", "name", "stop_reason", "usage",
-        "timings",
+        "timings", "bans",
     ]  # fmt: skip
     assert list(told["usage"]) == ["prompt", "reused", "evaluated", "generated", "moved", "restored"]
     assert list(told["timings"]) == ["first_token_s", "tokens_per_s"]
@@ -344,3 +344,15 @@ def _some_text(cli: Cli) -> bool:
 def test_the_models_own_template_can_be_asked_for(cli: Cli) -> None:
     done = cli("say", "Hello", "--model", "demo", "--template", "gguf", "--max-tokens", "2", "--json")
     assert json.loads(done.stdout)["template"] == "gguf"
+
+
+def test_what_was_kept_out_of_a_reply_is_told(cli: Cli, demo_model: Path) -> None:
+    words = ["Tell me of the sea.", "--model", str(demo_model), "--seed", "3", "--max-tokens", "30", "--json"]
+    free = json.loads(cli("say", *words).stdout)
+    phrase = free["text"].split()[1]
+    done = json.loads(cli("say", *words, "--banned", phrase).stdout)
+    assert phrase.lower() not in done["text"].lower()
+    (count,) = done["bans"]["counts"]
+    assert (count["phrase"], count["passed"]) == (phrase, 0)
+    assert count["removed"] >= 1
+    assert free["bans"]["counts"] == []
