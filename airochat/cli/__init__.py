@@ -20,7 +20,7 @@ COMMANDS = {
     "templates": "List and show prompt templates, and find the one for a model.",
     "presets": "List, show and import sampling presets, and tell which values count.",
     "forms": "Use the request forms that the Airoboros models were trained on.",
-    "plugins": "List, enable and disable plugins.",
+    "plugins": "List, enable, set, trace and write plugins.",
     "themes": "List colour themes.",
     "doctor": "Check what is installed, found and missing, and say what to do.",
 }

@@ -15,7 +15,8 @@ from typing import Literal
 
 from airochat.errors import PluginError
 from airochat.hooks.hookspecs import PROJECT
-from airochat.hooks.manifest import CODE, check_name, read_manifest
+from airochat.hooks.manifest import CODE, FILE, Manifest, check_name, manifest_in, read_manifest
+from airochat.hooks.settings import Setting
 from airochat.resources import resource_dir
 from airochat.text import one_line
 
@@ -37,10 +38,12 @@ class Found:
     version: str = ""
     summary: str = ""
     error: str = ""
+    order: int = 0
+    settings: tuple[Setting, ...] = ()
 
 
 def find_plugins(user_dir: Path | None) -> list[Found]:
-    """Return all plugins in the order in which they are called.
+    """Return all plugins: bundled ones, then installed packages, then those of the user's folder, each by name.
 
     Of two with one name the bundled one stays; two strangers of one name are both refused, since the user allowed
     only one of them.
@@ -71,23 +74,52 @@ def _folders(place: Path, source: Source) -> Iterator[Found]:
             yield Found(one_line(folder.name, 60), source, str(folder), _nothing, error=str(error))
         else:
             load = partial(_import_folder, manifest.name, folder)
-            yield Found(manifest.name, source, str(folder), load, manifest.version, manifest.summary)
+            yield Found(
+                manifest.name, source, str(folder), load, manifest.version, manifest.summary,
+                order=manifest.order, settings=manifest.settings,
+            )  # fmt: skip
 
 
 def _entry_points() -> Iterator[Found]:
     points = importlib.metadata.entry_points(group=PROJECT)
     for point in sorted(points, key=lambda point: (point.name, point.value)):
-        version, summary = "", ""
+        version, summary, error = "", "", ""
+        order: int = 0
+        settings: tuple[Setting, ...] = ()
         if point.dist is not None:
             facts = point.dist.metadata
             version = point.dist.version
             summary = one_line(facts["Summary"], 200) if "Summary" in facts else ""
-        error = ""
         try:
             check_name(point.name)
+            if manifest := _manifest_of(point):
+                order, settings = manifest.order, manifest.settings
         except PluginError as refused:
             error = str(refused)
-        yield Found(one_line(point.name, 60), "installed", point.value, point.load, version, summary, error)
+        yield Found(
+            one_line(point.name, 60),
+            "installed",
+            point.value,
+            point.load,
+            version,
+            summary,
+            error,
+            order,
+            settings,
+        )
+
+
+def _manifest_of(point: importlib.metadata.EntryPoint) -> Manifest | None:
+    """Return what the ``plugin.toml`` beside an installed plugin's module says; it may have none."""
+    if point.dist is None:
+        return None
+    package = Path(str(point.dist.locate_file(point.module.replace(".", "/"))))
+    if not (package / FILE).is_file():
+        return None
+    manifest = manifest_in(package / FILE)
+    if manifest.name != point.name:
+        raise PluginError(f"The entry point is called {point.name!r}, but {FILE} says {manifest.name!r}.")
+    return manifest
 
 
 def _without_clashes(found: Iterable[Found]) -> list[Found]:

@@ -1,10 +1,7 @@
 """Every point where plugins are called, in three families.
 
 ``register_*`` offers something, ``transform_*`` changes one draft, ``on_*`` observes; `contribute_blocks` returns
-pieces of the prompt. Plugins run one after the other: bundled ones, then installed packages, then those of the
-user's folder, each sorted by name, so a draft is changed in that order. A plugin asks only for the arguments it
-needs. One that raises, or returns what it should not, is named to the user, logged, and left out until airochat
-starts again; what it was doing goes on without it. Hooks run on the thread of the turn and hold it up: be quick.
+pieces of the prompt. A plugin asks only for the arguments it needs.
 """
 
 from __future__ import annotations
@@ -14,11 +11,17 @@ from collections.abc import Callable, Iterable
 import pluggy
 
 from airochat.hooks.context import (
+    BlocksDraft,
     ChatContext,
     Command,
+    EditFacts,
+    HeadFacts,
     MessageFacts,
+    ModelFacts,
+    PluginContext,
     ReplyDraft,
     SamplingDraft,
+    TextFacts,
     TurnFacts,
     UserMessageDraft,
 )
@@ -50,12 +53,25 @@ def register_macros(register: Callable[[str, MacroFunction], None]) -> None:
 
 @hookspec
 def contribute_blocks(context: ChatContext) -> Iterable[Block] | None:
-    """Return blocks for the prompt that is being assembled; their source begins with ``plugin:NAME``."""
+    """Return blocks for the prompt that is being assembled; their source begins with ``plugin:NAME``.
+
+    Prompts are also assembled to be shown, and to be read by the model while the user types: keep nothing here that
+    depends on a reply being written.
+    """
 
 
 @hookspec
 def transform_user_message(context: ChatContext, draft: UserMessageDraft) -> None:
     """Change what the user is about to say, before it is stored."""
+
+
+@hookspec
+def transform_blocks(context: ChatContext, draft: BlocksDraft) -> None:
+    """Change, drop, add or reorder the blocks of a prompt, after all plugins have contributed theirs.
+
+    The prompt report names the plugin at every block that it has changed. As with `contribute_blocks`, the prompt may
+    be for looking at only; it may be assembled twice for one turn.
+    """
 
 
 @hookspec
@@ -65,17 +81,32 @@ def transform_sampling(context: ChatContext, draft: SamplingDraft) -> None:
 
 @hookspec
 def transform_reply(context: ChatContext, draft: ReplyDraft) -> None:
-    """Change a reply that has ended, before it is stored."""
+    """Change a reply that has ended, before it is stored. What the model wrote is kept beside it."""
 
 
 @hookspec
 def on_session_opened(context: ChatContext) -> None:
-    """Learn that a chat was made or opened."""
+    """Learn that a chat was made or opened; a new one has no messages yet."""
+
+
+@hookspec
+def on_session_closed(context: ChatContext) -> None:
+    """Learn that a chat is about to be closed, for instance since the program ends."""
 
 
 @hookspec
 def on_message_added(context: ChatContext, event: MessageFacts) -> None:
-    """Learn that a message was stored, whoever wrote it."""
+    """Learn that a message was stored, whoever wrote it; the history in ``context`` ends with it."""
+
+
+@hookspec
+def on_message_edited(context: ChatContext, event: EditFacts) -> None:
+    """Learn that a changed copy of a message was stored beside it; the history in ``context`` ends with the copy."""
+
+
+@hookspec
+def on_head_moved(context: ChatContext, event: HeadFacts) -> None:
+    """Learn that another message is shown last: by a swipe, another branch, undo or redo. Nothing was written."""
 
 
 @hookspec
@@ -84,5 +115,41 @@ def on_turn_started(context: ChatContext, event: TurnFacts) -> None:
 
 
 @hookspec
+def on_text_added(context: ChatContext, event: TextFacts) -> None:
+    """Learn about four times a second what was written of a reply; never for each token.
+
+    The text is that of the model, before `transform_reply`.
+    """
+
+
+@hookspec
+def on_turn_stopped(context: ChatContext, event: TurnFacts) -> None:
+    """Learn that the user has ended a turn; `on_turn_finished` follows."""
+
+
+@hookspec
+def on_turn_failed(context: ChatContext, event: TurnFacts) -> None:
+    """Learn that a turn has failed, and why; `on_turn_finished` follows."""
+
+
+@hookspec
 def on_turn_finished(context: ChatContext, event: TurnFacts) -> None:
     """Learn that a turn is over, however it ended."""
+
+
+@hookspec
+def on_model_loaded(context: PluginContext, event: ModelFacts) -> None:
+    """Learn that a model is ready. Turns wait meanwhile, so a hook must not wait for an answer of the model."""
+
+
+@hookspec
+def on_model_unloaded(context: PluginContext, event: ModelFacts) -> None:
+    """Learn that a model is given up, for another one or since the program ends."""
+
+
+@hookspec
+def on_idle(context: ChatContext) -> None:
+    """Learn that no turn has run in a chat for half a minute; called once after each turn.
+
+    The place to ask the model something by ``context.ask``, such as a summary.
+    """

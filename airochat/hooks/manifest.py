@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airochat.errors import PluginError
+from airochat import checks
+from airochat.errors import PluginError, SettingsError
 from airochat.hooks.hookspecs import API
+from airochat.hooks.settings import ORDER, PLACE, Setting, read_schema
 from airochat.text import one_line
 
 FILE = "plugin.toml"
@@ -16,6 +18,9 @@ CODE = "__init__.py"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _LARGEST = 100_000
 """Bytes of a plugin.toml that are read."""
+_KEYS = ("name", "version", "summary", "api", ORDER, "settings", "author", "license", "url")
+RESERVED = frozenset({"airochat", "audience", "tui", "variables"})
+"""Names under which airochat itself keeps things where plugins do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,9 @@ class Manifest:
     version: str
     summary: str
     api: int
+    order: int = 0
+    """Plugins of a lower number are called first."""
+    settings: tuple[Setting, ...] = ()
 
 
 def check_name(name: str) -> None:
@@ -35,11 +43,25 @@ def check_name(name: str) -> None:
             f"{one_line(name, 60)!r} is not a plugin's name.",
             "It takes up to 40 lower-case letters, digits and underscores, a letter first.",
         )
+    if name in RESERVED:
+        raise PluginError(f"{name!r} is a name that airochat uses itself.", "Give the plugin another one.")
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read the ``plugin.toml`` of a plugin's folder; `PluginError` says what is wrong with it."""
-    table = _read(folder / FILE)
+    manifest = manifest_in(folder / FILE)
+    if manifest.name != folder.name:
+        raise PluginError(
+            f"The folder is called {folder.name!r}, but {FILE} says {manifest.name!r}.", "Rename one."
+        )
+    if not (folder / CODE).is_file():
+        raise PluginError(f"Its folder has no {CODE}.")
+    return manifest
+
+
+def manifest_in(path: Path) -> Manifest:
+    """Read a ``plugin.toml``; `PluginError` says what is wrong with it."""
+    table = _read(path)
     for key, kind, words in (
         ("name", str, "text"),
         ("version", str, "text"),
@@ -50,21 +72,26 @@ def read_manifest(folder: Path) -> Manifest:
             raise PluginError(f"{FILE} has no {key}.")
         if not isinstance(table[key], kind) or isinstance(table[key], bool):
             raise PluginError(f"{key} = {one_line(repr(table[key]), 60)} in {FILE} is not a {words}.")
-    manifest = Manifest(
-        table["name"], one_line(table["version"], 40), one_line(table["summary"], 200), table["api"]
+    check_name(table["name"])
+    # Before all that a later version may have brought.
+    if not 1 <= table["api"] <= API:
+        raise PluginError(
+            f"It needs version {table['api']} of the hooks, this airochat has {API}.", "Update airochat."
+        )
+    if unknown := sorted(table.keys() - set(_KEYS)):
+        raise PluginError(f"{FILE} has {one_line(unknown[0], 40)!r}.", checks.did_you_mean(unknown[0], _KEYS))
+    try:
+        order = PLACE.checked(table.get(ORDER, PLACE.default))
+    except SettingsError as error:
+        raise PluginError(f"{FILE}: {error.message}", error.hint) from None
+    return Manifest(
+        table["name"],
+        one_line(table["version"], 40),
+        one_line(table["summary"], 200),
+        table["api"],
+        order,
+        read_schema(table.get("settings", {})),
     )
-    check_name(manifest.name)
-    if manifest.name != folder.name:
-        raise PluginError(
-            f"The folder is called {folder.name!r}, but {FILE} says {manifest.name!r}.", "Rename one."
-        )
-    if not 1 <= manifest.api <= API:
-        raise PluginError(
-            f"It needs version {manifest.api} of the hooks, this airochat has {API}.", "Update airochat."
-        )
-    if not (folder / CODE).is_file():
-        raise PluginError(f"Its folder has no {CODE}.")
-    return manifest
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pluggy
 
 from airochat import checks
-from airochat.errors import PluginError
+from airochat.errors import PluginError, SettingsError
 from airochat.hooks import hookspecs
 from airochat.hooks.context import Command
 from airochat.hooks.discovery import Found
+from airochat.hooks.results import checked_command, checked_macro
+from airochat.hooks.settings import ORDER, PLACE, values_of
 from airochat.prompt.macros import MacroFunction
 
 State = Literal["on", "off", "failed"]
@@ -33,12 +37,30 @@ class Plugin:
     hooks: tuple[str, ...] = ()
     commands: dict[str, Command] = field(default_factory=dict)
     macros: dict[str, MacroFunction] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The values of its settings; cannot be changed from outside."""
+    problems: list[SettingsError] = field(default_factory=list)
+    """What is wrong with the values that the user has set."""
+    order: int = 0
+    """Plugins of a lower number are called first."""
+    calls: int = 0
+    seconds: float = 0.0
+    """How long its calls took together."""
     manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(hookspecs.PROJECT))
 
     @property
     def name(self) -> str:
         """The plugin's name."""
         return self.found.name
+
+    def configure(self, table: Mapping[str, Any]) -> None:
+        """Take in what the user has set for it."""
+        own = {key: value for key, value in table.items() if key != ORDER}
+        values, self.problems = values_of(self.found.settings, own)
+        order, wrong = values_of((PLACE,), {key: table[key] for key in table.keys() & {ORDER}})
+        self.problems += wrong
+        self.settings = MappingProxyType(values)
+        self.order = order[ORDER] if ORDER in table and not wrong else self.found.order
 
     def load(self) -> None:
         """Run the plugin's code and check its hooks; raises whatever the plugin raises, and `PluginError`."""
@@ -58,6 +80,18 @@ class Plugin:
         self.hooks = tuple(caller.name for caller in callers if caller.has_spec())
         if not self.hooks:
             raise PluginError("It has no hooks.", "Put @airochat.hookimpl above its functions.")
+
+    def offered_commands(self) -> list[Command]:
+        """Return the commands that it registers, checked."""
+        offered: list[Any] = []
+        self.tell("register_commands", register=offered.append)
+        return [checked_command(command) for command in offered]
+
+    def offered_macros(self) -> dict[str, MacroFunction]:
+        """Return the macros that it registers, checked, by name."""
+        offered: list[tuple[Any, Any]] = []
+        self.tell("register_macros", register=lambda name, function: offered.append((name, function)))
+        return dict(checked_macro(name, function) for name, function in offered)
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call one hook of this plugin and return what it returned; raises whatever it raises."""

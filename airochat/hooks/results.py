@@ -15,6 +15,12 @@ from airochat.text import one_line
 
 _COMMAND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _MACRO = re.compile(r"[A-Za-z]\w{0,39}")
+_BLOCK_FIELDS = (
+    *((name, str) for name in ("source", "text", "reason", "before", "after")),
+    *((name, int) for name in ("priority", "order")),
+    ("pinned", bool),
+    ("margins", tuple),
+)
 _Value = TypeVar("_Value")
 
 
@@ -27,13 +33,29 @@ def checked_blocks(plugin: str, result: Any) -> list[Block]:
     return [_checked_block(f"plugin:{plugin}", block) for block in result]
 
 
-def checked_change(before: _Value, after: Any) -> _Value:
+def checked_change(plugin: str, before: _Value, after: Any) -> _Value:
     """Return what a plugin has left in a draft; `TypeError` or `ValueError` if it cannot be used."""
     if not isinstance(after, type(before)):
         raise TypeError(f"it left a {type(after).__name__} in the draft, where a {type(before).__name__} was")
     if isinstance(before, str) and isinstance(after, str) and before.strip() and not after.strip():
         raise ValueError("it left no text in the draft")
+    if isinstance(before, list) and isinstance(after, list):
+        return _changed_list(plugin, before, after)  # type: ignore[return-value]
     return after
+
+
+def _changed_list(plugin: str, before: list[Block], after: list[Any]) -> list[Block]:
+    """Return blocks that a plugin has changed, with its name in the reasons of those that are not as before."""
+    known = {block.source for block in before}
+    result = []
+    for block in after:
+        if not any(block is one for one in before):
+            own = block.source if isinstance(block, Block) and block.source in known else f"plugin:{plugin}"
+            block = _checked_block(own, block)
+            reason = f"changed by {plugin}" if block.source in known else f"added by {plugin}"
+            block = replace(block, reason="; ".join(filter(None, (block.reason, reason))))
+        result.append(block)
+    return result
 
 
 def checked_command(command: Any) -> Command:
@@ -59,9 +81,11 @@ def checked_macro(name: Any, function: Any) -> tuple[str, MacroFunction]:
 def _checked_block(source: str, block: Any) -> Block:
     if not isinstance(block, Block):
         raise TypeError(f"contribute_blocks must return blocks, not {type(block).__name__}")
-    for name, kind in (("source", str), ("text", str), ("reason", str), ("priority", int), ("pinned", bool)):
+    for name, kind in _BLOCK_FIELDS:
         if not isinstance(getattr(block, name), kind):
             raise TypeError(f"the {name} of a block is {getattr(block, name)!r}")
+    if len(block.margins) != 2 or not all(type(margin) is int and margin >= 0 for margin in block.margins):
+        raise ValueError(f"the margins of a block are {block.margins!r}")
     if block.role not in get_args(Role):
         raise ValueError(f"the role of a block is {block.role!r}")
     if block.depth is not None and (type(block.depth) is not int or block.depth < 0):

@@ -1,6 +1,6 @@
 """From blocks and history to a prompt that fits, with a report of what became of each piece."""
 
-from airochat.prompt.assembly import assemble, speaker_stops
+from airochat.prompt.assembly import assemble, count_tokens, speaker_stops
 from airochat.prompt.blocks import Block, BlockReport, PromptPlan
 from airochat.prompt.characters import greetings
 from airochat.prompt.describe import mark_spaces, plan_json, token_table, visible_text
@@ -18,6 +18,7 @@ __all__ = [
     "Staged",
     "Tokenizer",
     "assemble",
+    "count_tokens",
     "greetings",
     "mark_spaces",
     "message_source",

@@ -190,7 +190,7 @@ def _measure(draft: _Draft, old: int) -> _Sizes:
     least, more = _probes(draft)
     texts = [block.framed for block in draft.blocks] + [turn.text for turn in fresh]
     texts += [segment.text for segment in (*least, *more) if segment.special is None]
-    counts = iter(_count(texts, draft.tokenizer))
+    counts = iter(count_tokens(texts, draft.tokenizer))
     blocks = tuple(
         BlockSize(next(counts) + _TURN_WEIGHT, block.priority, block.pinned) for block in draft.blocks
     )
@@ -232,7 +232,8 @@ def _sample(history: Sequence[ChatTurn], role: Role, part: Part) -> ChatTurn:
     return ChatTurn(role, (part,), name)
 
 
-def _count(texts: Sequence[str], tokenizer: Tokenizer | None) -> list[int]:
+def count_tokens(texts: Sequence[str], tokenizer: Tokenizer | None) -> list[int]:
+    """Return how many tokens each text takes; estimates from their lengths without a tokenizer."""
     if tokenizer is None:
         return [_estimate(text) for text in texts]
     return [len(ids) for ids in tokenizer.encode(texts, [False] * len(texts))]

@@ -9,8 +9,11 @@ from typing import Any
 
 from airochat.conversation import Message
 from airochat.hooks import ChatContext, PluginHost, PluginReport
+from airochat.resources import resource_dir
 
 MANIFEST = 'name = "{name}"\nversion = "1.0"\nsummary = "For a test."\napi = 1\n'
+BUNDLED = tuple(sorted(folder.name for folder in resource_dir("plugins").iterdir() if folder.is_dir()))
+"""The plugins that would run by themselves."""
 IMPORTS = "from airochat.hooks import *\nfrom airochat.hooks import hookimpl\n"
 
 
@@ -30,7 +33,7 @@ class Bench:
         self,
         place: Path,
         enabled: Collection[str] | None = None,
-        disabled: Collection[str] = ("authors_note",),
+        disabled: Collection[str] = BUNDLED,
     ) -> None:
         self.kept: dict[tuple[str, str], dict[str, Any]] = {}
         self.told: list[tuple[str, str]] = []

@@ -12,7 +12,7 @@ import pytest
 from airochat.hooks import hookspecs
 from airochat.hooks.manifest import Manifest, read_manifest
 from airochat.resources import resource_dir
-from tests.hooks.helpers import MANIFEST, Bench, write_plugin
+from tests.hooks.helpers import BUNDLED, MANIFEST, Bench, write_plugin
 
 GOOD = "@hookimpl\ndef transform_reply(draft): draft.text += ' good'"
 
@@ -37,7 +37,7 @@ def test_bundled_plugins_run_by_themselves_and_strangers_do_not(tmp_path: Path) 
     assert bench.host.reply(bench.context, "x") == "x"
     assert "note" in bench.host.commands()
 
-    bench = Bench(tmp_path, enabled=("stranger",), disabled=("authors_note",))
+    bench = Bench(tmp_path, enabled=("stranger",), disabled=BUNDLED)
     assert bench.report("authors_note").state == "off"
     assert bench.host.reply(bench.context, "x") == "x good"
     assert bench.host.commands() == {}
@@ -123,6 +123,11 @@ def test_a_hook_of_a_later_airochat_may_be_optional(tmp_path: Path) -> None:
         (MANIFEST.replace('"{name}"', '"other"'), "The folder is called 'a', but plugin.toml says 'other'"),
         (MANIFEST.replace('"{name}"', '"../a"'), "is not a plugin's name"),
         ("name = ", "cannot be read"),
+        (MANIFEST + "order = 1.5", "order = 1.5 is not a whole number"),
+        (MANIFEST + "order = true", "order = True is not a whole number"),
+        (MANIFEST + "settings = 3", "settings in plugin.toml is not a table"),
+        (MANIFEST + "setings = 3", "Did you mean 'settings'?"),
+        (MANIFEST.replace("api = 1", "api = 2") + "novelty = 3", "It needs version 2"),
         ("# " + "x" * 200_000, "larger than"),
     ],
 )
@@ -151,6 +156,14 @@ def test_folders_without_plugins_are_reported_and_files_ignored(tmp_path: Path) 
     assert errors["no_code"] == "Its folder has no __init__.py."
     assert Bench(tmp_path / "notes.txt", enabled=()).host.blocks(bench.context) == []
     assert Bench(tmp_path / "absent", enabled=()).host.blocks(bench.context) == []
+
+
+@pytest.mark.parametrize("name", ["tui", "variables", "audience", "airochat"])
+def test_names_under_which_airochat_keeps_things_are_refused(tmp_path: Path, name: str) -> None:
+    write_plugin(tmp_path, name, GOOD)
+    bench = Bench(tmp_path)
+    assert bench.host.reply(bench.context, "x") == "x"
+    assert "is a name that airochat uses itself" in bench.report(name).error
 
 
 def write_package(place: Path, name: str, target: str) -> None:
@@ -196,14 +209,18 @@ def test_of_two_plugins_with_one_name_none_sneaks_in(tmp_path: Path, monkeypatch
     write_plugin(own, "authors_note", "raise SystemExit")
     bench = Bench(own, enabled=("twice", "authors_note"), disabled=())
     assert bench.host.reply(bench.context, "x") == "x"
-    states = [(report.name, report.source, report.state) for report in bench.host.reports()]
+    states = [
+        (report.name, report.source, report.state)
+        for report in bench.host.reports()
+        if report.name in ("authors_note", "twice")
+    ]
     assert states == [
         ("authors_note", "bundled", "on"),
         ("twice", "installed", "failed"),
         ("authors_note", "user", "failed"),
         ("twice", "user", "failed"),
     ]
-    errors = [report.error for report in bench.host.reports() if report.state == "failed"]
+    errors = [report.error for report in bench.host.reports() if report.name == "twice"]
     assert all("There is another plugin of this name" in error for error in errors)
     assert bench.host.run_command("/note Rain.", bench.context).endswith("Rain.")
 
@@ -244,7 +261,7 @@ def test_bundled_plugins_all_load() -> None:
 
 def test_hook_names_keep_to_their_families() -> None:
     names = [name for name, value in vars(hookspecs).items() if hasattr(value, "airochat_spec")]
-    assert len(names) == 10
+    assert len(names) == 20
     for name in names:
         assert name == "contribute_blocks" or name.startswith(("register_", "transform_", "on_"))
 

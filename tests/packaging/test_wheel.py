@@ -109,7 +109,7 @@ def test_the_metadata_tells_what_it_is(wheel: Path) -> None:
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.10"
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "notebook", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "hub", "notebook", "dev"}
     assert any(name.endswith("licenses/LICENSE") for name in archive.namelist())
 
 
@@ -131,3 +131,69 @@ def test_it_finds_its_themes(installed: Path, tmp_path: Path) -> None:
 
 def test_it_finds_its_templates(installed: Path, tmp_path: Path) -> None:
     assert "airoboros" in run(installed, tmp_path, "airochat", "templates", "list")
+
+
+PLUGIN_PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "airochat-lamp"
+version = "2.5"
+description = "Lights the way"
+[project.entry-points.airochat]
+lamp = "lamp_plugin"
+[tool.hatch.build.targets.wheel]
+only-include = ["lamp_plugin"]
+"""
+PLUGIN_MANIFEST = """
+name = "lamp"
+version = "2.5"
+summary = "Lights the way"
+api = 1
+order = 4
+[settings.oil]
+type = "text"
+default = "whale"
+"""
+PLUGIN_CODE = """
+import airochat
+
+@airochat.hookimpl
+def transform_user_message(context, draft):
+    draft.text += f" by the light of {context.settings['oil']} oil"
+"""
+
+
+def test_a_plugin_in_a_wheel_of_its_own_runs_when_enabled(installed: Path, tmp_path: Path) -> None:
+    project, home = tmp_path / "project", tmp_path / "home"
+    (project / "lamp_plugin").mkdir(parents=True)
+    home.mkdir()
+    (project / "pyproject.toml").write_text(PLUGIN_PROJECT, encoding="utf-8")
+    (project / "lamp_plugin" / "plugin.toml").write_text(PLUGIN_MANIFEST, encoding="utf-8")
+    (project / "lamp_plugin" / "__init__.py").write_text(PLUGIN_CODE, encoding="utf-8")
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--wheel",
+        "--outdir",
+        str(tmp_path),
+        str(project),
+    ]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    (wheel,) = tmp_path.glob("airochat_lamp-2.5-*.whl")
+    pip = [sys.executable, "-m", "pip", "--python", str(installed / "python"), "install", "-qq", "--no-deps"]
+    subprocess.run([*pip, "--no-index", str(wheel)], check=True, timeout=300)
+
+    def lamp(*arguments: str) -> str:
+        return run(installed, home, "airochat", "plugins", *arguments)
+
+    (row,) = (one for one in json.loads(lamp("list", "--json"))["plugins"] if one["name"] == "lamp")
+    assert (row["state"], row["source"], row["version"], row["order"]) == ("off", "installed", "2.5", 4)
+    assert "lamp" not in lamp("trace", "read")
+    lamp("enable", "lamp")
+    assert "+ read by the light of whale oil" in lamp("trace", "read")
+    lamp("settings", "lamp", "oil=lamp")
+    assert "+ read by the light of lamp oil" in lamp("trace", "read")
