@@ -107,6 +107,48 @@ def write_recurrent_model(path: Path, seed: int = 0) -> Path:
     return path
 
 
+def write_window_model(path: Path, window: int = 32, seed: int = 0) -> Path:
+    """Write a Gemma 2 model with random weights, in which every other layer sees the last ``window`` tokens only."""
+    random = np.random.default_rng(seed)
+    head = 32
+    writer = gguf.GGUFWriter(str(path), "gemma2")
+    writer.add_context_length(N_CTX_TRAIN)
+    writer.add_embedding_length(_N_EMBD)
+    writer.add_block_count(_N_LAYER)
+    writer.add_feed_forward_length(_N_FF)
+    writer.add_head_count(_N_EMBD // head)
+    writer.add_head_count_kv(_N_EMBD // head)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_sliding_window(window)
+    writer.add_attn_logit_softcapping(50.0)
+    writer.add_final_logit_softcapping(30.0)
+    tokens = spm_tokens()
+    _add_vocabulary(writer, "spm", tokens)
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (len(tokens), _N_EMBD),
+        "output_norm.weight": (_N_EMBD,),
+    }
+    for layer in range(_N_LAYER):
+        norms = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
+        squares = ("attn_q", "attn_k", "attn_v", "attn_output")
+        shapes |= {f"blk.{layer}.{name}.weight": (_N_EMBD,) for name in norms}
+        shapes |= {f"blk.{layer}.{name}.weight": (_N_EMBD, _N_EMBD) for name in squares}
+        shapes |= {f"blk.{layer}.{name}.weight": (_N_FF, _N_EMBD) for name in ("ffn_gate", "ffn_up")}
+        shapes[f"blk.{layer}.ffn_down.weight"] = (_N_EMBD, _N_FF)
+    for name, shape in shapes.items():
+        # Tokens that are small beside what the layers add, so that the last one does not say all.
+        scale = np.float32(1 / 32 if name == "token_embd.weight" else 1 / 4)
+        values = random.standard_normal(shape).astype(np.float32) * scale
+        writer.add_tensor(name, np.ones(shape, np.float32) if len(shape) == 1 else values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def write_adapter(path: Path) -> Path:
     """Write a LoRA adapter for the models of `write_model`, strong enough to change what they say."""
     random = np.random.default_rng(5)

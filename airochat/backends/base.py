@@ -141,7 +141,7 @@ class ReplyEnded:
 class Finished:
     """The request has ended. ``reason`` and ``tokens`` are those of the first reply.
 
-    ``tokens`` are its ids if their text is exactly the text sent, else empty. The others, if there are any, have each
+    ``tokens`` are its ids if their text is exactly the text sent, else empty. The others that were begun have each
     ended with a `ReplyEnded`.
     """
 

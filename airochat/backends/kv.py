@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ _GRAM = 12
 """Tokens that must follow on each other to count as the same place of two texts."""
 _OFFSETS = 6
 """How many offsets are looked at, the most frequent ones first; one block that comes or goes makes one or two."""
+_STRETCHES = 64
+"""How many stretches are weighed against each other, the longest ones; a text of repetitions has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def _stretches(cached: Sequence[int], wanted: Sequence[int], keep: int) -> list[
             if stop - at >= LEAST_MOVED:
                 found.append(Move(at + offset, stop + offset, at))
             at = stop
-    return sorted(found, key=lambda move: (move.end, move.to))
+    longest = heapq.nlargest(_STRETCHES, found, key=lambda move: move.stop - move.start)
+    return sorted(longest, key=lambda move: (move.end, move.to))
 
 
 def _offsets(cached: Sequence[int], wanted: Sequence[int], keep: int, limit: int) -> list[int]:

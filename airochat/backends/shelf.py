@@ -80,15 +80,16 @@ class Shelf(Generic[T]):
         chain: list[Saved[T]] = []
         at = live
         while True:
-            further = [(reach, -one.start, one) for reach, one in reaches if reach > at and one.start <= at]
+            further = [(reach, one.start, one) for reach, one in reaches if reach > at and one.start <= at]
             if not further:
                 return chain
+            # Of two that reach as far the shorter one is brought back sooner.
             at, _, best = max(further, key=lambda entry: entry[:2])
             chain.append(best)
 
     def candidates(self, wanted: Sequence[int], count: int) -> list[Saved[T]]:
-        """Return the stretches whose sequences share the most leading tokens with ``wanted``; few, the best first."""
-        ranked = sorted(self._all, key=lambda one: (-shared(one.tokens, wanted), -one.used))
+        """Return the stretches that reach furthest into ``wanted``, if what is before them is there; the best first."""
+        ranked = sorted(self._all, key=lambda one: (-one.reach(wanted), -one.used))
         return ranked[:count]
 
     def use(self, chain: Sequence[Saved[T]]) -> None:

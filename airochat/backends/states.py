@@ -7,6 +7,8 @@ import hashlib
 from pathlib import Path
 
 SUFFIX = ".kv"
+DRAFT_SUFFIX = ".new"
+"""What a file is called while it is being written."""
 
 
 def states_folder(cache: Path) -> Path:
@@ -21,6 +23,8 @@ def state_file(folder: Path, chat: str) -> Path:
 
 
 def forget_state(folder: Path, chat: str) -> None:
-    """Remove the file of a conversation, since what was said can be read from it."""
+    """Remove the file of a conversation, since what was said can be read from it, and drafts of it."""
+    path = state_file(folder, chat)
     with contextlib.suppress(OSError):
-        state_file(folder, chat).unlink()
+        for one in (path, *folder.glob(f"{path.stem}.*{DRAFT_SUFFIX}")):
+            one.unlink(missing_ok=True)

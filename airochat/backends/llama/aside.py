@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
-from airochat.backends.base import Event, Failed, Finished, Request, Usage
+from airochat.backends.base import Event, Failed, Finished, Request, TextDelta, Usage
 from airochat.backends.llama.abort import StopFlag
 from airochat.backends.llama.batch import Batch
 from airochat.backends.llama.cache import Cache
@@ -35,34 +35,49 @@ class Aside:
         It ends soon once ``cancelled`` says so.
         """
         line: Line | None = None
+        used = Usage()
         try:
             cache = self._ready_cache()
             prompt = self._checked(request, cache)
             line = self._line(request, prompt)
-            while not (yield from cache.read(prompt, cache.context.limits.n_batch)):
-                if cancelled():
-                    break
-                yield None
-            yield from self._write(cache, line, cancelled)
+            used = yield from self._read(cache, prompt, cancelled)
+            if used.prompt == len(prompt):
+                yield from self._write(cache, line, prompt, cancelled)
         except AirochatError as error:
-            yield Failed(error.message, error.hint)
+            if self._cache is not None and not isinstance(error, PromptError):
+                self._cache.forget()
+            yield from _rest(line)
+            yield Failed(error.message, error.hint, _with_reply(used, line))
         else:
-            rest = line.reply.finish()
-            if rest is not None:
-                yield rest
-            counts = cache.counts
-            used = Usage(len(prompt), counts.reused, counts.evaluated, len(line.reply.tokens))
+            yield from _rest(line)
             yield Finished(
-                line.reason or "user", used, line.reply.timings(), line.reply.exact_tokens(), line.report()
+                line.reason or "user",
+                _with_reply(used, line),
+                line.reply.timings(),
+                line.reply.exact_tokens(),
+                line.report(),
             )
         finally:
             if line is not None:
                 line.close()
 
-    def _write(self, cache: Cache, line: Line, cancelled: Callable[[], bool]) -> Iterator[Event | None]:
-        if cancelled():
-            line.reason = "user"
-            return
+    def _read(
+        self, cache: Cache, tokens: tuple[int, ...], cancelled: Callable[[], bool]
+    ) -> Generator[Event | None, None, Usage]:
+        """Read tokens, however often others come first; return how many were read, and how."""
+        evaluated = 0
+        while True:
+            was_read = yield from cache.read(tokens, cache.context.limits.n_batch)
+            evaluated += cache.counts.evaluated
+            if was_read or cancelled():
+                there = len(cache.tokens)
+                reused = max(0, there - evaluated)
+                return Usage(there, reused, there - reused)
+            yield None
+
+    def _write(
+        self, cache: Cache, line: Line, prompt: tuple[int, ...], cancelled: Callable[[], bool]
+    ) -> Iterator[Event | None]:
         delta = line.advance(cache.context, -1)
         while True:
             if delta is not None:
@@ -70,15 +85,22 @@ class Aside:
             if line.reason is not None:
                 return
             yield None
+            delta = None
             if cancelled() or line.position >= cache.context.limits.n_ctx:
                 line.reason = "user" if cancelled() else "length"
                 return
-            code = cache.step(line.tokens[-1])
-            if code == ABORTED:
-                delta = None
-                continue
-            if code != OK:
-                raise BackendError("The second context has no room for the reply.")
+            if len(cache.tokens) == line.position:
+                code = cache.step(line.tokens[-1])
+                if code == ABORTED:
+                    continue
+                if code != OK:
+                    raise BackendError("The second context has no room for the reply.")
+            else:
+                # The state was lost by an abort; that it is read again is nobody's news.
+                again = self._read(cache, (*prompt, *line.tokens), cancelled)
+                yield from (event for event in again if event is None)
+                if len(cache.tokens) <= line.position:
+                    continue
             delta = line.advance(cache.context, -1)
 
     def _ready_cache(self) -> Cache:
@@ -115,3 +137,14 @@ class Aside:
             ends=ends,
             limit=sampling.max_tokens,
         )
+
+
+def _rest(line: Line | None) -> Iterator[TextDelta]:
+    """Yield what of a reply's text was held back."""
+    rest = line.reply.finish() if line is not None else None
+    if rest is not None:
+        yield rest
+
+
+def _with_reply(used: Usage, line: Line | None) -> Usage:
+    return dataclasses.replace(used, generated=len(line.reply.tokens)) if line is not None else used

@@ -73,20 +73,22 @@ class Cache:
         counts = self.counts = Counts()
         live = self._prepare(wanted)
         plan = self._plan(wanted)
-        self._leave(plan.keep, plan)
-        counts.live = min(live, len(self.tokens))
-        counts.restored = len(self.tokens) - counts.live
-        self.hits += counts.restored > 0
-        yield PromptProgress(len(self.tokens), len(wanted), counts.reused)
         try:
+            self._leave(plan.keep, plan)
+            if len(self.tokens) < plan.keep:
+                plan = kv.Plan(len(wanted), len(self.tokens))
+            counts.live = min(live, len(self.tokens))
+            counts.restored = len(self.tokens) - counts.live
+            self.hits += counts.restored > 0
+            yield PromptProgress(len(self.tokens), len(wanted), counts.reused)
             for start, stop, move in plan.gaps():
                 if not (yield from self._evaluate_all(wanted[start:stop], len(wanted), chunk)):
                     return False
                 if move is not None:
                     self._land(plan.moves.index(move), move, wanted)
         finally:
-            for number in range(len(plan.moves)):
-                self.context.cut(_PARKING + number, 0)
+            for lane in range(_PARKING, min(LEAST_LANES, self.context.limits.lanes)):
+                self.context.cut(lane, 0)
         return True
 
     def _evaluate_all(
@@ -174,7 +176,7 @@ class Cache:
 
     def _prepare(self, wanted: tuple[int, ...]) -> int:
         """Bring a saved sequence into the lane if the way from there is shorter; return how many tokens just stayed."""
-        best, source = self._plan(wanted).evaluated, None
+        best, source = _cost(self._plan(wanted)), None
         for saved in self.shelf.candidates(wanted, _CANDIDATES):
             target = saved.tokens
             if saved.whole:
@@ -183,14 +185,14 @@ class Cache:
                 )
             else:
                 plan = self._plan(wanted, target)
-            if plan.evaluated < best and self._complete(saved, plan, wanted):
-                best, source = plan.evaluated, (saved, plan)
+            if _cost(plan) < best and self._complete(saved, plan):
+                best, source = _cost(plan), (saved, plan)
         if source is None:
             return len(self.tokens)
         saved, plan = source
         return self._switch(saved, saved.tokens if plan.moves or saved.whole else saved.tokens[: plan.keep])
 
-    def _complete(self, saved: Saved[State], plan: kv.Plan, wanted: tuple[int, ...]) -> bool:
+    def _complete(self, saved: Saved[State], plan: kv.Plan) -> bool:
         """Return whether everything that a plan wants of a saved sequence can be had."""
         if saved.whole:
             return True
@@ -209,6 +211,9 @@ class Cache:
         self.shelf.use(chain)
         self._leave(live)
         for one in chain:
+            if not saved.whole and len(self.tokens) + len(one.tokens) - one.start > self.context.limits.n_ctx:
+                self.cut(one.start)
+                live = min(live, one.start)
             if not self._bring(one, min(one.reach(target), len(target))):
                 _log.warning("A saved state of %d tokens could not be brought back", len(one.tokens))
                 self.shelf.drop(one)
@@ -270,7 +275,9 @@ class Cache:
             self.save_lane(CHAT, tokens, reach)
 
     def put(self, saved: Saved[State]) -> None:
-        """Take a sequence that was saved elsewhere; one that holds nothing new is left."""
+        """Take a sequence that was saved elsewhere; one that holds nothing new, or finds no room, is left."""
+        if len(saved.tokens) > self.context.limits.n_ctx:
+            return
         if self._kind != "plain":
             saved = Saved(saved.tokens, 0, saved.state, saved.size, whole=True)
         chain = self.shelf.cover(saved.tokens, kv.shared(self.tokens, saved.tokens))
@@ -282,7 +289,14 @@ class Cache:
         if self._kind != "plain":
             self._put(lane, tokens, 0, whole=True)
             return
-        self.context.share(lane, _SPARE, start) if lane != _SPARE else None
+        chain = self.shelf.cover(tokens, start)
+        if not self.shelf.limit or (chain and chain[-1].reach(tokens) == len(tokens)):
+            self.shelf.use(chain)
+            return
+        if lane == _SPARE:
+            self.context.cut(_SPARE, 0, start)
+        else:
+            self.context.share(lane, _SPARE, start)
         self._put(_SPARE, tokens, start, whole=False)
         self.context.cut(_SPARE, 0)
 
@@ -297,3 +311,8 @@ class Cache:
         state = self.context.save(lane)
         if state is not None:
             self.shelf.put(Saved(tokens, start, state, state.size, whole=whole))
+
+
+def _cost(plan: kv.Plan) -> tuple[int, int]:
+    """Return what a plan takes; moved tokens are only nearly what they would be."""
+    return plan.evaluated, plan.moved

@@ -103,7 +103,7 @@ class Context:
     def restore(self, lane: int, state: State) -> bool:
         """Give a lane a saved state in place of its own; return whether that went well, else the lane is empty."""
         read = L.llama_state_seq_set_data(self.handle, _bytes(state), state.size, self._lane(lane))
-        if read != state.size:
+        if not state.size or read != state.size:
             self.cut(lane, 0)
             return False
         return True

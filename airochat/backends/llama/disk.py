@@ -11,7 +11,9 @@ import dataclasses
 import json
 import logging
 import os
+import secrets
 import struct
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,8 +26,9 @@ from llama_cpp import llama_cpp as _llama
 from airochat.backends.llama.cache import CHAT, Cache
 from airochat.backends.llama.context import State
 from airochat.backends.llama.model import Model
+from airochat.backends.llama.options import has_flash
 from airochat.backends.shelf import Saved
-from airochat.backends.states import SUFFIX, state_file
+from airochat.backends.states import DRAFT_SUFFIX, SUFFIX, state_file
 
 L: Any = _llama
 _log = logging.getLogger(__name__)
@@ -34,10 +37,11 @@ _LENGTH = struct.Struct("<I")
 _MAX_HEADER = 1 << 20
 _LEAST_TOKENS = 256
 """A shorter conversation is read again as quickly."""
+_DRAFT_S = 3600.0
+"""A draft that nobody has written to for so long was left by an engine that ended."""
 _MATTERS = (
     "type_k",
     "type_v",
-    "flash_attn",
     "rope_scaling",
     "rope_freq_base",
     "rope_freq_scale",
@@ -66,18 +70,19 @@ class Disk:
 
     def keep(self, chat: str, cache: Cache) -> None:
         """Write what the lane holds into the conversation's file, and remove the oldest files beyond the limit."""
-        if not self.wants(chat, cache) or cache.context.state_size(CHAT) > self._limit:
+        if not self.wants(chat, cache):
             return
-        tokens, state = tuple(cache.tokens), cache.context.save(CHAT)
+        # What cannot be written now is not tried again before there is something new.
+        tokens = self._kept[chat] = tuple(cache.tokens)
+        state = cache.context.save(CHAT) if cache.context.state_size(CHAT) <= self._limit else None
         if state is None:
             return
         path = state_file(self._folder, chat)
-        draft = path.with_suffix(".new")
+        draft = path.with_suffix(f".{secrets.token_hex(4)}{DRAFT_SUFFIX}")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_state(draft, self._key, tokens, state)
             os.replace(draft, path)
-            self._kept[chat] = tokens
             self._trim()
         except OSError as error:
             _log.warning("The cache of a conversation was not saved: %s", error)
@@ -105,6 +110,12 @@ class Disk:
         return len(sizes), sum(sizes), self._limit
 
     def _trim(self) -> None:
+        """Remove the oldest files beyond the limit, and what engines left behind that ended while they wrote."""
+        old = time.time() - _DRAFT_S
+        for modified, _, path in self._files(DRAFT_SUFFIX):
+            if modified < old:
+                with contextlib.suppress(OSError):
+                    path.unlink()
         total = 0
         for _, size, path in sorted(self._files(), reverse=True):
             total += size
@@ -112,10 +123,10 @@ class Disk:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
-    def _files(self) -> list[tuple[float, int, Path]]:
+    def _files(self, suffix: str = SUFFIX) -> list[tuple[float, int, Path]]:
         found = []
         with contextlib.suppress(OSError):
-            for path in self._folder.glob(f"*{SUFFIX}"):
+            for path in self._folder.glob(f"*{suffix}"):
                 with contextlib.suppress(OSError):
                     status = path.stat()
                     found.append((status.st_mtime, status.st_size, path))
@@ -131,6 +142,7 @@ def disk_for(model: Model, folder: Path | None) -> Disk | None:
     key = {
         "model": model.info.fingerprint,
         "build": f"{llama_cpp.__version__} {L.LLAMA_STATE_SEQ_VERSION}",
+        "flash": has_flash(options),
         "reuse": "shift" if model.shift else "exact",
         **{name: used[name] for name in _MATTERS},
     }
@@ -159,7 +171,10 @@ def read_state(path: Path, key: Mapping[str, Any]) -> tuple[tuple[int, ...], Sta
         (length,) = _LENGTH.unpack(_exactly(file.read(_LENGTH.size), _LENGTH.size))
         if length > _MAX_HEADER:
             raise ValueError("its header is damaged")
-        header = json.loads(_exactly(file.read(length), length))
+        try:
+            header = json.loads(_exactly(file.read(length), length))
+        except RecursionError:
+            raise ValueError("its header is damaged") from None
         count, size, check = (_count(header, name) for name in ("tokens", "bytes", "crc32"))
         if header.get("key") != json.loads(json.dumps(dict(key))):
             raise ValueError("it was made with another model, build or setting")

@@ -24,14 +24,14 @@ from airochat.backends.base import (
 from airochat.backends.guess import Pace
 from airochat.backends.llama.abort import StopFlag
 from airochat.backends.llama.batch import Batch
-from airochat.backends.llama.cache import CHAT, Cache
+from airochat.backends.llama.cache import CHAT, Cache, Counts
 from airochat.backends.llama.chain import Logits
 from airochat.backends.llama.disk import Disk
 from airochat.backends.llama.form import NothingAllowed
 from airochat.backends.llama.line import Line
 from airochat.backends.llama.model import Model
 from airochat.backends.llama.sampler import Sampler
-from airochat.backends.llama.score import score
+from airochat.backends.llama.score import ScoreStopped, score
 from airochat.backends.llama.writer import Guesser, Guesses, write_many, write_one
 from airochat.backends.reply import Reply
 from airochat.backends.shelf import Shelf
@@ -84,6 +84,7 @@ class Engine:
     def generate(self, request: Request) -> Iterator[Event]:
         """Serve a request and yield its events; the last one is `Finished` or `Failed`."""
         lines: list[Line] = []
+        self._cache.counts = Counts()
         try:
             prompt = self.checked(request.prompt)
             if request.purpose != "prepare":
@@ -180,6 +181,8 @@ class Engine:
         try:
             yield from write_one(cache, first, lambda: first.advance_from(logits), self._guesses)
             yield from _rests([first])
+            if first.reason != "user":
+                yield _ended(first)
             waiting = lines[1:]
             while waiting and not self._stop:
                 count = self._room(prompt, first, source)
@@ -193,19 +196,20 @@ class Engine:
         """Return how many replies can be written side by side; the first one makes room if it has to."""
         cache, n_ctx = self._cache, self._model.n_ctx
         lanes = self._model.context.limits.lanes - 1 - source
+        lanes = min(lanes, self._model.parallel, self._batch.capacity)
         if self._model.kind == "recurrent":
-            return max(1, lanes)
+            return lanes
         need = min(first.limit, n_ctx - len(prompt))
         if n_ctx - len(cache.tokens) < need and len(cache.tokens) > len(prompt):
             cache.save_lane(CHAT, tuple(cache.tokens), len(prompt))
             cache.cut(len(prompt))
-        return max(1, min(lanes, self._model.parallel, (n_ctx - len(cache.tokens)) // max(need, 1)))
+        return max(1, min(lanes, (n_ctx - len(cache.tokens)) // max(need, 1)))
 
     def _write_wave(
         self, prompt: tuple[int, ...], lines: Sequence[Line], source: int, logits: Logits
     ) -> Generator[Event, None, None]:
         """Write some replies side by side, then put them onto the shelf."""
-        context = self._model.context
+        context, recurrent = self._model.context, self._model.kind == "recurrent"
         for lane, line in enumerate(lines, source + 1):
             line.lane = lane
             if source == CHAT:
@@ -218,9 +222,10 @@ class Engine:
         yield from write_many(context, self._batch, lines)
         for line in lines:
             yield from _rests([line])
-            yield ReplyEnded(line.index, line.reason or "user", line.reply.exact_tokens(), line.report())
+            yield _ended(line)
             computed = context.end(line.lane)
-            if computed > len(prompt):
+            # What an abort leaves of a state that has no positions is not known.
+            if computed > len(prompt) and not (recurrent and line.reason == "user"):
                 tokens = (*prompt, *line.tokens[: computed - len(prompt)])
                 self._cache.save_lane(line.lane, tokens, len(prompt))
             context.cut(line.lane, 0)
@@ -234,9 +239,13 @@ class Engine:
             raise PromptError("There are no tokens to look at.")
         try:
             return score(self._cache, self._model, whole, len(prompt), top)
+        except ScoreStopped:
+            raise
         except BackendError:
             self._cache.forget()
             raise
+        finally:
+            self._count()
 
     # -- the cache -----------------------------------------------------------------------------------------------
 
@@ -297,6 +306,10 @@ class Engine:
             restored=totals.restored + counts.restored,
             evaluated=totals.evaluated + counts.evaluated,
         )
+
+
+def _ended(line: Line) -> ReplyEnded:
+    return ReplyEnded(line.index, line.reason or "user", line.reply.exact_tokens(), line.report())
 
 
 def _rests(lines: Sequence[Line]) -> Iterator[TextDelta]:

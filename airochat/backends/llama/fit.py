@@ -72,7 +72,7 @@ def judge(job: Job, machine: Machine) -> Verdict:
     placement = place(job, machine)
     word = _word(job, machine, placement)
     reason = _REASONS[word](job, machine, placement)
-    return Verdict(job, word, reason, placement, needs(job))
+    return Verdict(job, word, reason, placement, needs(job, bool(machine.gpus)))
 
 
 def best(job: Job, machine: Machine) -> Verdict:

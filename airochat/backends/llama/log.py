@@ -25,7 +25,7 @@ def open_log(path: Path) -> int:
 
 
 class EngineLog:
-    """Writes llama.cpp's messages to a descriptor and remembers the errors among them.
+    """Writes llama.cpp's messages to a descriptor and remembers what is needed of them.
 
     llama.cpp has one log for the whole process: the newest object gets it.
     """
@@ -38,6 +38,8 @@ class EngineLog:
         self._level = 0
         self.errors: list[str] = []
         """The newest messages of errors; the first of a failure is the most precise."""
+        self.rotates_keys = False
+        """Whether the newest cache has its keys rotated (``attn_rot_k``), as llama.cpp does with quantised ones."""
         self._callback = llama.llama_log_callback(self._write)
         llama.llama_log_set(self._callback, None)
         _alive[:] = [self]
@@ -49,6 +51,8 @@ class EngineLog:
             return
         if level == _ERROR:
             self.errors = [*self.errors[-9:], text.decode("utf-8", "replace").strip()]
+        if b"attn_rot_k = " in text:
+            self.rotates_keys = b"attn_rot_k = 1" in text
         with contextlib.suppress(OSError):  # a full disk is no reason to stop
             os.write(self._descriptor, text)
 

@@ -41,6 +41,8 @@ _NO_MEMORY = re.compile(r"out of memory|bad_alloc|(failed|unable) to allocate", 
 _ASIDE_CTX, _ASIDE_BATCH = 4096, 128
 """Context and batch for what is written while nobody waits; a small batch gives way soon."""
 _LARGEST_AUTO = 4 << 30
+_MOVABLE = ("f16", "f32")
+"""Types of keys that llama.cpp can move in every cache."""
 _MANY_POSITIONS = (8, 24, 40)
 """llama.cpp's rope types with several positions a token (M-RoPE), whose cells cannot be moved."""
 
@@ -157,8 +159,10 @@ class Model:
             return ("This model has one state for all tokens, which can only be saved as a whole.",)
         if self.kind == "window":
             return ("This model sees through a sliding window, so that nothing in its cache is moved.",)
-        if self.options.type_k == "bf16":
-            return ("A cache of type_k bf16 cannot be moved: llama.cpp would end.",)
+        kind = self.options.type_k
+        if kind == "bf16" or (kind not in _MOVABLE and not self._log.rotates_keys):
+            # llama.cpp cannot rotate bf16, and of quantised keys only those in heads of 64, 128 … numbers.
+            return (f"A cache of type_k {kind} cannot be moved with this model: llama.cpp would end.",)
         if not self.context.can_shift or L.llama_model_rope_type(self._handle) in _MANY_POSITIONS:
             return ("The cache of this kind of model cannot be moved.",)
         return ()
@@ -166,7 +170,7 @@ class Model:
     def _chat_context(self) -> Context:
         n_ctx = context_size(self.options, int(L.llama_model_n_ctx_train(self._handle)))
         # States of recurrent models are kept for each lane; elsewhere a lane costs nothing by itself.
-        least = 2 if self.kind == "recurrent" else LEAST_LANES
+        least = 3 if self.kind == "recurrent" else LEAST_LANES
         lanes = max(least, self.options.n_seq_max + 1)
         return self._make_context(self.options, n_ctx, lanes, max(LOGIT_ROWS, lanes), self._stop)
 

@@ -25,6 +25,8 @@ LOGIT_ROWS = 16
 _PAD = 256
 """llama.cpp rounds a context up to a multiple of this."""
 _FLOAT, _HALF = 4, 2
+_WIDE = ("f16", "bf16", "f32")
+"""Types of values that attention can do with as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,23 @@ class Placement:
     ram: Needs
 
 
-def needs(job: Job) -> Needs:
-    """Return what a job takes on a machine without GPUs."""
-    return Needs(job.size, sum(_kv_per_layer(job)) + job.shape.state, compute(job))
+def uses_flash(options: EngineOptions, gpus: bool) -> bool:
+    """Return whether flash attention is used.
+
+    On a processor it takes twice to five times as long for the few tokens of a reply or a new message (measured, see
+    docs/performance.md), so that ``auto`` is without it there, unless narrow values need it.
+    """
+    return options.flash_attn == "on" or (
+        options.flash_attn == "auto" and (gpus or options.type_v not in _WIDE)
+    )
 
 
-def compute(job: Job) -> int:
+def needs(job: Job, gpus: bool = False) -> Needs:
+    """Return what a job takes if everything lies on one device, with GPUs or without."""
+    return Needs(job.size, sum(_kv_per_layer(job)) + job.shape.state, compute(job, gpus))
+
+
+def compute(job: Job, gpus: bool = False) -> int:
     """Return the bytes of llama.cpp's compute buffer, for `LOGIT_ROWS`, within a few percent.
 
     Alive at once are, for every token of a micro-batch, three feed-forward rows and four of the model's width, and
@@ -87,7 +100,7 @@ def compute(job: Job) -> int:
     shape, rows = job.shape, min(job.options.n_ubatch, job.options.n_batch, job.n_ctx)
     cells = _padded(job.n_ctx)
     row = _FLOAT * (3 * shape.n_ff + 4 * shape.n_embd) + _HALF * cells
-    if job.options.flash_attn == "off":
+    if not uses_flash(job.options, gpus):
         row = max(row, _FLOAT * ((shape.n_heads + 1) * cells + 7 * shape.n_embd))
     return max(rows * row + _FLOAT * shape.n_vocab, _FLOAT * shape.n_vocab * LOGIT_ROWS)
 
@@ -97,7 +110,7 @@ def place(job: Job, machine: Machine) -> Placement:
     layers = _Layers(job)
     cards = machine.cards
     if not cards:
-        return Placement(len(layers.weights) if machine.gpus else 0, (), needs(job))
+        return Placement(len(layers.weights) if machine.gpus else 0, (), needs(job, bool(machine.gpus)))
     for count in range(len(layers.weights), 0, -1):
         vram = layers.vram(count, cards)
         if all(taken <= max(0, card.free - GPU_RESERVE) for taken, card in zip(vram, cards, strict=True)):
@@ -111,7 +124,7 @@ class _Layers:
     def __init__(self, job: Job) -> None:
         shape = job.shape
         self._job = job
-        self._needs = needs(job)
+        self._needs = needs(job, True)
         # Embeddings that serve as the output too are stored once for each use, on different devices.
         output = shape.output_share or shape.embedding_share
         self.weights = [round(job.size * share) for share in (*shape.layer_shares, output)]

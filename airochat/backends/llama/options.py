@@ -9,6 +9,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as _llama
 
+from airochat.backends.llama.needs import uses_flash
 from airochat.settings import EngineOptions
 
 L: Any = _llama
@@ -45,6 +46,11 @@ def model_params(options: EngineOptions) -> Any:
     return params
 
 
+def has_flash(options: EngineOptions) -> bool:
+    """Return whether flash attention is used, or is left to llama.cpp where a GPU computes."""
+    return uses_flash(options, bool(gpu_layers(options)))
+
+
 def has_broken_tiles() -> bool:
     """Return whether this build of llama.cpp would compute with AMX, which ends the process on its first prompt.
 
@@ -71,7 +77,7 @@ def context_params(options: EngineOptions, n_ctx: int, lanes: int, outputs: int)
     params.kv_unified = True
     params.n_threads = options.n_threads or physical_cores()
     params.n_threads_batch = options.n_threads_batch or options.n_threads or physical_cores()
-    params.flash_attn_type = _FLASH[options.flash_attn]
+    params.flash_attn_type = _FLASH[options.flash_attn] if has_flash(options) else _FLASH["off"]
     params.type_k = _KV[options.type_k]
     params.type_v = _KV[options.type_v]
     params.rope_scaling_type = _ROPE[options.rope_scaling]

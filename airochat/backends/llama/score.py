@@ -12,56 +12,60 @@ from airochat.backends.llama.cache import Cache
 from airochat.backends.llama.chain import Logits
 from airochat.backends.llama.context import OK
 from airochat.backends.llama.model import Model
-from airochat.backends.llama.vocab import Vocab
 from airochat.errors import BackendError
 
 MOST = 100
 """How many tokens are told for each place at most."""
 _CHUNK = 256
-_STOPPED = BackendError("Looking at the reply was stopped.")
+
+
+class ScoreStopped(BackendError):
+    """Something that somebody waits for came first; what was computed is still there."""
+
+    def __init__(self) -> None:
+        super().__init__("Looking at the reply was stopped.")
 
 
 def score(cache: Cache, model: Model, tokens: tuple[int, ...], prompt: int, top: int) -> list[Scored]:
     """Return every token from number ``prompt`` on with its probability and the ``top`` likeliest ones in its place.
 
-    The lane then holds all tokens. Raises `BackendError`.
+    The lane then holds all tokens. Raises `ScoreStopped`, or another `BackendError`.
     """
-    # All but the last token of the prompt; the logits of that one tell of the reply's first.
-    start = max(prompt - 1, 0)
-    if start:
-        reading = cache.read(tokens[:start], _CHUNK)
-        while True:
-            try:
-                next(reading)
-            except StopIteration as end:
-                if not end.value:
-                    raise _STOPPED from None
-                break
-    else:
-        cache.forget()
-    cache.counts.evaluated += len(tokens) - start
+    _read(cache, tokens[:prompt])
+    found = [_scored(model, -1, tokens[prompt], top)]
     rows = min(model.context.limits.outputs, model.n_batch)
-    found: list[Scored] = []
-    while start < len(tokens) - 1:
-        count = min(rows, len(tokens) - 1 - start)
+    start = prompt
+    while start < len(tokens):
+        # Nothing is to be told of what would follow on the last token, but it belongs into the cache.
+        count = min(rows, len(tokens) - start)
         if cache.evaluate(tokens[start : start + count], outputs=count) != OK:
-            raise _STOPPED
-        for row in range(count):
-            pointer = model.context.logits(row)
-            logits = np.ctypeslib.as_array(pointer, (model.vocab.size,))
-            found.append(_scored(logits, tokens[start + row + 1], min(top, MOST), model.vocab))
+            raise ScoreStopped
+        cache.counts.evaluated += count
+        following = enumerate(tokens[start + 1 : start + 1 + count])
+        found += [_scored(model, row, token, top) for row, token in following]
         start += count
-    if cache.evaluate(tokens[-1:]) != OK:
-        raise _STOPPED
     return found
 
 
-def _scored(logits: Logits, token: int, top: int, vocab: Vocab) -> Scored:
+def _read(cache: Cache, prompt: tuple[int, ...]) -> None:
+    reading = cache.read(prompt, _CHUNK)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            if not end.value:
+                raise ScoreStopped from None
+            return
+
+
+def _scored(model: Model, row: int, token: int, top: int) -> Scored:
+    vocab = model.vocab
+    logits = np.ctypeslib.as_array(model.context.logits(row), (vocab.size,))
     highest = float(logits.max())
     if not np.isfinite(highest):
         raise BackendError("The model's numbers are not usable (NaN).", "The file may be damaged.")
     total = float(np.exp(logits - highest).sum())
-    likeliest = _likeliest(logits, highest, top)
+    likeliest = _likeliest(logits, highest, min(top, MOST))
 
     def probability(one: int) -> float:
         return float(np.exp(logits[one] - highest)) / total

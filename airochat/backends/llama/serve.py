@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,8 @@ class _Asides:
         self.run: int | None = None
         """The one that has begun."""
         self.cancelled = False
+        self.told = False
+        """Whether its end has been told already, since it was cancelled while a request was served."""
         self.events: Iterator[Event | None] | None = None
 
 
@@ -93,6 +95,7 @@ class Server:
             while self._serve_next(engine):
                 pass
         finally:
+            self._end_aside()
             with self._in_use:
                 self._vocab = self._engine = None
                 engine.close()
@@ -128,11 +131,8 @@ class Server:
     def _take_work(self, work: _Work) -> None:
         with self._changed:
             self._waiting.append(work)
-            if isinstance(work, Generate):
-                waiting = self._current
-                ahead = isinstance(waiting, Generate) and waiting.request.purpose == "prepare"
-                if ahead or isinstance(waiting, Score):
-                    self._stop.set()  # somebody waits for this one
+            if _gives_way(self._current, work):
+                self._stop.set()
             self._asides.stop.set()
             self._changed.notify()
 
@@ -194,10 +194,16 @@ class Server:
                 return False
             self._stop.clear()
             work = self._current = self._waiting.popleft() if self._waiting else None
+            superseded = any(_gives_way(work, later) for later in self._waiting)
+            if superseded and isinstance(work, Score):
+                self._waiting.append(work)
             aside = work is None and bool(self._asides.run or self._asides.waiting)
             if aside:
                 self._asides.stop.clear()
-        if work is not None:
+        if superseded:
+            if isinstance(work, Generate):
+                self._send(_dropped(work.run))
+        elif work is not None:
             self._do(engine, work)
         elif aside:
             self._write_aside()
@@ -214,7 +220,14 @@ class Server:
                 except Exception as error:
                     self._send(Happened(run, _failed(error)))
             case Score(call, prompt, reply, top):
-                self._send(_answered(call, lambda: engine.score(prompt, reply, top)))
+                answer = _answered(call, lambda: engine.score(prompt, reply, top))
+                with self._changed:
+                    again = answer.error is not None and bool(self._stop) and not self._closing
+                    if again:
+                        # A reply came first; most of what was computed is still there then.
+                        self._waiting.append(work)
+                if not again:
+                    self._send(answer)
             case Keep(call):
                 self._send(_answered(call, engine.keep))
 
@@ -224,35 +237,49 @@ class Server:
         with self._changed:
             if asides.run is None:
                 command = asides.waiting.popleft()
-                asides.run, asides.cancelled = command.run, False
+                asides.run, asides.cancelled, asides.told = command.run, False, False
                 assert self._aside is not None
                 asides.events = self._aside.generate(command.request, lambda: asides.cancelled)
         assert asides.events is not None and asides.run is not None
         try:
-            for event in asides.events:
+            for event in asides.events if not asides.told else ():
                 if event is not None:
                     self._send(Happened(asides.run, event))
-                elif self._waiting or self._closing:
+                elif self._must_pause():
                     return
-                elif asides.stop and not asides.cancelled:
-                    asides.stop.clear()
         except Exception as error:
             self._send(Happened(asides.run, _failed(error)))
+        self._end_aside()
+
+    def _must_pause(self) -> bool:
         with self._changed:
-            asides.run = asides.events = None
+            if self._waiting or self._closing:
+                return True
+            if not self._asides.cancelled:
+                self._asides.stop.clear()  # whatever came has been stopped again
+            return False
+
+    def _end_aside(self) -> None:
+        """Forget what was written in the background, whether it is complete or not."""
+        events = self._asides.events
+        if isinstance(events, Generator):
+            events.close()
+        with self._changed:
+            self._asides.run = self._asides.events = None
 
     def _stop_run(self, run: int) -> None:
         with self._changed:
             if isinstance(self._current, Generate) and run == self._current.run:
                 self._stop.set()
                 return
-            if run == self._asides.run:
+            over = self._drop(run)
+            if run == self._asides.run and not self._asides.told:
                 self._asides.cancelled = True
                 self._asides.stop.set()
-                return
-            dropped = self._drop(run)
-        if dropped:
-            self._send(Happened(run, Finished("user", Usage(), Timings())))
+                # It is not computed now, so that nobody has to wait for its end.
+                over = self._asides.told = self._current is not None
+        if over:
+            self._send(_dropped(run))
 
     def _drop(self, run: int) -> bool:
         """Take a request that has not begun out of its queue; return whether there was one."""
@@ -272,6 +299,17 @@ class Server:
                 return _look_up(self._vocab, command)
 
         return _answered(command.call, value)
+
+
+def _gives_way(work: _Work | None, later: _Work) -> bool:
+    """Return whether somebody waits for ``later`` sooner than for ``work``."""
+    if isinstance(work, Score):
+        return isinstance(later, Generate) and later.request.purpose == "reply"
+    return isinstance(work, Generate) and work.request.purpose == "prepare" and not isinstance(later, Keep)
+
+
+def _dropped(run: int) -> Happened:
+    return Happened(run, Finished("user", Usage(), Timings()))
 
 
 def _answered(call: int, work: Callable[[], object]) -> Answer:

@@ -111,7 +111,7 @@ def _leap(cache: Cache, line: Line, guessed: Sequence[int], pace: Pace) -> Delta
 
 def write_many(context: Context, batch: Batch, lines: Sequence[Line]) -> Deltas:
     """Write replies side by side, each in a lane of its own, whose first token has been chosen."""
-    limit, computed = context.limits.n_ctx, {line.index: line.prompt for line in lines}
+    limit = context.limits.n_ctx
     going = [line for line in lines if line.reason is None]
     while going:
         full = [line for line in going if line.position >= limit]
@@ -120,9 +120,6 @@ def write_many(context: Context, batch: Batch, lines: Sequence[Line]) -> Deltas:
         if context.stop:
             code = ABORTED
         elif running:
-            for line in running:
-                if line.position < computed[line.index]:
-                    context.cut(line.lane, line.position)
             code = context.compute(
                 batch.many([(line.tokens[-1], line.position, line.lane) for line in running])
             )
@@ -131,8 +128,11 @@ def write_many(context: Context, batch: Batch, lines: Sequence[Line]) -> Deltas:
             full = running if code == ABORTED else [max(running, key=lambda line: len(line.tokens))]
             running = []
         for row, line in enumerate(running):
-            computed[line.index] = line.position + 1
+            computed = line.position + 1
             yield from _numbered(line, line.advance(context, row))
+            if line.position < computed:
+                # Tokens were taken back, and another one may stand there now.
+                context.cut(line.lane, line.position)
         for line in full:
             line.reason = "user" if code == ABORTED else "length"
             yield from _numbered(line, line.cut())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def open_model(tmp_path: Path) -> Iterator[Open]:
     """Open models in this process, with the options given; closed at the end."""
     made: list[LlamaBackend] = []
 
-    def new(path: Path, **options: object) -> LlamaBackend:
+    def new(path: Path, **options: Any) -> LlamaBackend:
         made.append(llama(path, "thread", tmp_path / "engine.log", **options))
         return made[-1]
 
