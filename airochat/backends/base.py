@@ -285,6 +285,10 @@ class Backend(Protocol):
         """Tell what is kept in caches; an empty report where there is none, or no model."""
         ...
 
+    def forget(self, chat: str) -> None:
+        """Keep nothing of a conversation beyond the end of the program; returns at once."""
+        ...
+
     def stop(self, request_id: str) -> None:
         """End a request soon, also while it is waiting or its prompt is being read; unknown ids are ignored."""
         ...

@@ -197,6 +197,9 @@ class ScriptedBackend:
         """Tell how many tokens are in the cache that there would be."""
         return CacheReport("exact", tokens=len(self._cached))
 
+    def forget(self, chat: str) -> None:
+        """Do nothing: no cache is kept."""
+
     def stop(self, request_id: str) -> None:
         """End a request soon; see `Backend.stop`."""
         with self._changed:

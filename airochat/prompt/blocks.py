@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+OPENING = -2
+"""The order of what begins the head; blocks of the order -1 stand between it and the characters."""
+
 SCENE = "scene"
 """The source of what a layout adds around the texts of cards and persona; it may hold their names."""
 

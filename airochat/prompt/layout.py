@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airochat.conversation import Message
-from airochat.prompt.blocks import MESSAGE, SCENE, Block
+from airochat.prompt.blocks import MESSAGE, OPENING, SCENE, Block
 from airochat.prompt.kept import Kept
 from airochat.templates.segment import ChatTurn, Part
 from airochat.templates.template import Template
@@ -20,7 +20,7 @@ def with_system(blocks: Sequence[Block], default_system: str) -> tuple[Block, ..
     found = tuple(block for block in blocks if block.text)
     if not default_system or any(block.source in SYSTEM_SOURCES for block in found):
         return found
-    return (Block("system", default_system, pinned=True, reason="from the settings"), *found)
+    return (Block("system", default_system, pinned=True, reason="from the settings", order=OPENING), *found)
 
 
 def head(blocks: Sequence[Block], template: Template) -> tuple[Part, ...]:

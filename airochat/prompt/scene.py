@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airochat.characters import Card, Persona
-from airochat.prompt.blocks import SCENE, Block
+from airochat.prompt.blocks import OPENING, SCENE, Block
 from airochat.prompt.characters import ALWAYS, DETAIL, CardTexts, card_texts, expanded, late_blocks
 from airochat.prompt.trained import Stage, trained_blocks
 from airochat.templates.catalog import Templates
@@ -108,7 +108,7 @@ def plain_blocks(here: Stage) -> Iterator[Block]:
     """
     several = len(here.texts) > 1
     if here.system and not here.texts[0].system_prompt:
-        yield Block("system", here.system, pinned=True, reason="from the settings")
+        yield Block("system", here.system, pinned=True, reason="from the settings", order=OPENING)
     for one in here.texts:
         yield from _plain_card(one, f"{one.name}: " if several else "")
     for source, text in here.places:
@@ -122,7 +122,8 @@ def plain_blocks(here: Stage) -> Iterator[Block]:
 
 
 def _plain_card(one: CardTexts, name: str) -> Iterator[Block]:
-    yield Block(one.source("system_prompt"), one.system_prompt, pinned=True, reason=ALWAYS)
+    order = 0 if one.mark else OPENING
+    yield Block(one.source("system_prompt"), one.system_prompt, pinned=True, reason=ALWAYS, order=order)
     yield Block(one.source("description"), one.description, pinned=True, reason=ALWAYS, before=name)
     if one.personality:
         text = f"{one.name}'s personality: {one.personality}"

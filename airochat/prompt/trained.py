@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airochat.prompt.blocks import SCENE, Block
+from airochat.prompt.blocks import OPENING, SCENE, Block
 from airochat.prompt.characters import ALWAYS, DETAIL, CardTexts, without_start
 from airochat.templates.scenes import SceneForm, framing
 
@@ -42,9 +42,10 @@ def trained_blocks(here: Stage, form: SceneForm) -> Iterator[Block]:
     system = (first.source("system_prompt"), first.system_prompt)
     source, stay = system if first.system_prompt else ("system", here.system)
     if form.header:
-        yield from layout.line(form.header)
+        yield from layout.line(form.header, OPENING)
     elif stay:
-        yield Block(source, stay, pinned=True, reason=_FROM_SETTINGS if source == "system" else ALWAYS)
+        reason = _FROM_SETTINGS if source == "system" else ALWAYS
+        yield Block(source, stay, pinned=True, reason=reason, order=OPENING)
     for one in here.texts:
         yield from layout.character(one)
     if here.persona:

@@ -190,6 +190,8 @@ class SessionManager:
         """Move a conversation to the bin; `restore` brings it back."""
         self.store.update_session(session_id, deleted=True)
         forget_state(states_folder(self.home.folder("cache")), session_id)
+        if (backend := self.model.current) is not None:
+            backend.forget(session_id)
 
     def restore(self, session_id: str) -> None:
         """Take a conversation out of the bin."""

@@ -29,7 +29,8 @@ from airochat.backends.base import (
 from airochat.backends.llama.life import Life, Run
 from airochat.backends.llama.tokens import EngineTokenizer
 from airochat.backends.llama.transport import ProcessTransport, ThreadTransport, Transport
-from airochat.backends.llama.wire import Call, Open, Report, Score, Stop
+from airochat.backends.llama.wire import Call, Forget, Open, Report, Score, Stop
+from airochat.backends.states import forget_state
 from airochat.errors import AirochatError, EngineDied, ModelError
 from airochat.prompt.tokens import Tokenizer
 from airochat.settings import EngineOptions
@@ -106,6 +107,13 @@ class LlamaBackend:
             return CacheReport()
         report: CacheReport = life.ask(Report(next(self._numbers)))
         return report
+
+    def forget(self, chat: str) -> None:
+        """Keep nothing of a conversation; see `Backend.forget`."""
+        if self._opening.states is not None:
+            forget_state(self._opening.states, chat)
+        if (life := self._life) is not None and life.info is not None:
+            life.transport.send(Forget(chat))
 
     def generate(self, request: Request) -> Iterator[Event]:
         """Run one request; it can be stopped from this call on. See `Backend.generate`."""

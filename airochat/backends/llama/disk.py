@@ -28,7 +28,7 @@ from airochat.backends.llama.context import State
 from airochat.backends.llama.model import Model
 from airochat.backends.llama.options import has_flash
 from airochat.backends.shelf import Saved
-from airochat.backends.states import DRAFT_SUFFIX, SUFFIX, state_file
+from airochat.backends.states import DRAFT_SUFFIX, SUFFIX, forget_state, state_file
 
 L: Any = _llama
 _log = logging.getLogger(__name__)
@@ -104,6 +104,11 @@ class Disk:
         self._kept[chat] = tokens
         cache.put(Saved(tokens, 0, state, state.size))
 
+    def forget(self, chat: str) -> None:
+        """Remove a conversation's file."""
+        self._kept.pop(chat, None)
+        forget_state(self._folder, chat)
+
     def usage(self) -> tuple[int, int, int]:
         """Return how many files there are, their bytes, and the limit."""
         sizes = [size for _, size, _ in self._files()]
@@ -136,8 +141,8 @@ class Disk:
 def disk_for(model: Model, folder: Path | None) -> Disk | None:
     """Return where the states of a model are kept; None if there is no folder, or none may be kept."""
     options = model.options
-    if folder is None or not options.cache_disk:
-        return None
+    if folder is None or not options.cache_disk or not model.snapshot_limit:
+        return None  # what comes back from the disk goes through the shelf
     used = dataclasses.asdict(options)
     key = {
         "model": model.info.fingerprint,

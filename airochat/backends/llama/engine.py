@@ -254,6 +254,13 @@ class Engine:
         if self._disk is not None and self._chat:
             self._disk.keep(self._chat, self._cache)
 
+    def forget(self, chat: str) -> None:
+        """Keep nothing of a conversation on the disk, unless it is gone on with."""
+        if self._disk is not None:
+            self._disk.forget(chat)
+        if chat == self._chat:
+            self._chat = ""
+
     @property
     def unkept(self) -> bool:
         """Whether `keep` would write something."""

@@ -17,6 +17,7 @@ from airochat.backends.llama.wire import (
     Cancelled,
     Command,
     Encode,
+    Forget,
     Generate,
     Happened,
     Keep,
@@ -44,7 +45,7 @@ _IDLE_S = 120.0
 """How long nothing must have been asked for before the cache of a conversation is written to the disk.
 
 Large models have a gigabyte there, which is not to be written after every turn; closing writes it, too."""
-_Work = Generate | Score | Keep
+_Work = Generate | Score | Keep | Forget
 """What the engine's thread does, one after the other."""
 
 
@@ -105,7 +106,7 @@ class Server:
         match command:
             case Generate():
                 self._take_request(command)
-            case Score() | Keep():
+            case Score() | Keep() | Forget():
                 self._take_work(command)
             case Stop(run):
                 self._stop_run(run)
@@ -228,6 +229,8 @@ class Server:
                         self._waiting.append(work)
                 if not again:
                     self._send(answer)
+            case Forget(chat):
+                engine.forget(chat)
             case Keep(call):
                 self._send(_answered(call, engine.keep))
 

@@ -86,6 +86,13 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Keep nothing of a conversation on the disk, now and later."""
+
+    chat: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The value that a call asked for, or why there is none."""
 
@@ -110,7 +117,7 @@ class LastWords:
 
 
 Call = Encode | Pieces | Score | Report | Keep
-Command = Generate | Stop | Call
+Command = Generate | Stop | Forget | Call
 Message = LoadEvent | Answer | Happened | LastWords
 
 

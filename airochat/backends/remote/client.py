@@ -120,6 +120,9 @@ class RemoteBackend:
         """Return an empty report: the server keeps its own cache."""
         return CacheReport()
 
+    def forget(self, chat: str) -> None:
+        """Do nothing: what the server keeps is its own."""
+
     def _generate(self, request: Request) -> Iterator[Event]:
         events: SimpleQueue[Event] = SimpleQueue()
         with self._lock:

@@ -149,7 +149,8 @@ def test_the_report_tells_of_the_files(program: Program, tmp_path: Path) -> None
         ({"n_ctx": 512}, False),
         ({"type_k": "q8_0"}, False),
         ({"type_v": "f32"}, False),
-        ({"flash_attn": "off"}, False),
+        ({"flash_attn": "off"}, True),
+        ({"flash_attn": "on"}, False),
         ({"rope_freq_base": 5000.0}, False),
         ({"kv_reuse": "exact"}, False),
         ({"lora": True}, False),
@@ -355,3 +356,14 @@ def test_another_conversation_is_brought_when_it_is_asked_for(program: Program, 
     ]
     backend.close()
     assert evaluated == [1, 1, 1, 1]
+
+
+def test_a_deleted_conversation_is_not_written_again(program: Program) -> None:
+    program.run()
+    assert program.names == {program.file.name}
+    backend = llama(program.model, "thread", program.states.parent / "log", program.states)
+    listen(backend, request((*PROMPT, *text_tokens(2, 20)), ONE, chat=CHAT))
+    backend.forget(CHAT)
+    assert not program.names, "at once"
+    backend.close()
+    assert not program.names

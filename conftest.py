@@ -1,0 +1,21 @@
+"""Fixtures for the tests of airochat and for those of its plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+# A busy machine is no reason for a property to fail.
+settings.register_profile("airochat", deadline=None)
+settings.load_profile("airochat")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test an empty data folder of its own, so that none reads or writes the user's."""
+    monkeypatch.setenv("AIROCHAT_HOME", str(tmp_path_factory.mktemp("home")))
+    for name in ("AIROCHAT_MODEL", "AIROCHAT_PLUGINS", "AIROCHAT_API_KEY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    yield

@@ -1,0 +1,180 @@
+"""A chat as scripts know it, and what a script has put into the prompt, as blocks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from airochat.conversation import Message
+from airochat.hooks import Block
+
+UNASKED = "<|BEGIN-VISIBLE-CHAT|>"
+"""Stands for the user's words before a greeting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """A text that a script has put before the ``depth`` newest messages; into the head if that is None."""
+
+    depth: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A text of the head that a script has replaced; by nothing, if it took it away."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The chat as lines, each with the depth of the message it belongs to; None for those of the head."""
+
+    texts: tuple[str, ...]
+    depths: tuple[int | None, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join(self.texts)
+
+    def place(self, index: int) -> int | None:
+        """Return the depth of what is put before a line."""
+        if index == 0 or self.depths[index - 1] is None:
+            return None
+        return self.depths[index] if index < len(self.depths) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a script has made of the lines; ``lost`` says that it changed messages, which a plugin cannot."""
+
+    insertions: tuple[Insertion, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    lost: bool = False
+
+
+def split(messages: Sequence[Message]) -> tuple[str, dict[str, Any]]:
+    """Return what the user has said last, if nobody has answered, and the history before it."""
+    spoken = [message for message in messages if message.role != "system"]
+    asked = spoken.pop().text if spoken and spoken[-1].role == "user" else ""
+    rows: list[list[str]] = []
+    for message in spoken:
+        if message.role == "user":
+            rows.append([message.text, ""])
+        elif rows and not rows[-1][1]:
+            rows[-1][1] = message.text
+        else:
+            rows.append([UNASKED, message.text])
+    return asked, {"internal": rows, "visible": [list(row) for row in rows], "metadata": {}}
+
+
+def render(user_input: str, state: Mapping[str, Any], history: Mapping[str, Any] | None = None) -> str:
+    """Return a chat as plain text: context, what was said line by line, and the name of who speaks next."""
+    rows = (history or state["history"])["internal"]
+    lines = [state["context"].strip(), ""] if state["context"].strip() else []
+    for said, answered in rows:
+        lines += [_line(state["name1"], said)] if said and said != UNASKED else []
+        lines += [_line(state["name2"], answered)] if answered else []
+    lines += [_line(state["name1"], user_input)] if user_input else []
+    return "\n".join([*lines, f"{state['name2']}:"])
+
+
+def lines_of(messages: Sequence[Message], state: Mapping[str, Any]) -> Lines:
+    """Return the same as `render` makes of an untouched chat, with the place of every line."""
+    found: list[tuple[str, int | None]] = []
+    if state["context"].strip():
+        found += [(line, None) for line in [*state["context"].strip().split("\n"), ""]]
+    spoken = [message for message in messages if message.text]
+    for index, message in enumerate(spoken):
+        if message.role != "system":
+            name = state["name1"] if message.role == "user" else state["name2"]
+            depth = len(spoken) - index
+            found += [(line, depth) for line in _line(name, message.text).split("\n")]
+    found.append((f"{state['name2']}:", 0))
+    return Lines(tuple(text for text, _ in found), tuple(depth for _, depth in found))
+
+
+def compare(before: Lines, after: str, names: Sequence[str]) -> Difference:
+    """Return what was put into the text of ``before``, and what of its head was changed."""
+    new = after.split("\n")
+    shared = _alike(before.texts, new)
+    # The rest is compared apart: comparing takes the square of the length.
+    old, late = before.texts[shared:], new[shared:]
+    insertions: list[Insertion] = []
+    edits: list[Edit] = []
+    lost = False
+    for kind, i1, i2, j1, j2 in SequenceMatcher(None, old, late, autojunk=False).get_opcodes():
+        gone, come = "\n".join(old[i1:i2]), "\n".join(late[j1:j2])
+        start, end = i1 + shared, i2 + shared
+        if kind == "equal":
+            continue
+        kept = ("", come) if kind == "insert" else _around(gone, come, names)
+        if kept is not None:
+            above = before.place(start) if kind == "insert" else before.depths[start]
+            insertions += [Insertion(above, kept[0]), Insertion(before.place(end), kept[1])]
+        elif all(depth is None for depth in before.depths[start:end]):
+            edits.append(Edit(gone.strip("\n"), come.strip("\n")))
+        else:
+            lost = lost or bool(gone.strip())
+    return Difference(tuple(one for one in insertions if one.text.strip()), tuple(edits), lost)
+
+
+def edited(blocks: Sequence[Block], edits: Sequence[Edit]) -> tuple[list[Block], bool]:
+    """Return the blocks with the texts of the head changed, and whether all could be."""
+    result, done = list(blocks), True
+    for edit in edits:
+        found = next(
+            (i for i, block in enumerate(result) if block.depth is None and edit.old in block.text), -1
+        )
+        if not edit.old or found < 0:
+            done = done and not edit.old
+            continue
+        text = result[found].text.replace(edit.old, edit.new, 1)
+        result[found : found + 1] = [dataclasses.replace(result[found], text=text)] if text.strip() else []
+    return result, done
+
+
+def as_blocks(insertion: Insertion, source: str, names: tuple[str, str], reason: str) -> Iterator[Block]:
+    """Return an insertion as blocks: lines that begin with a name are said by that person."""
+    speakers = {f"{names[0]}:": "user", f"{names[1]}:": "assistant"} if insertion.depth is not None else {}
+    pieces: list[tuple[Any, list[str]]] = []
+    for line in insertion.text.split("\n"):
+        start = next((name for name in speakers if line.startswith(name)), "")
+        if start or not pieces:
+            pieces.append((speakers[start] if start else "system", []))
+        pieces[-1][1].append(line[len(start) :].strip() if start else line)
+    for role, lines in pieces:
+        text = "\n".join(lines).strip()
+        if text:
+            yield Block(source, text, insertion.depth, role, reason=reason)
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name}: {text}"
+
+
+def _alike(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return how many lines at the beginning are the same."""
+    count = 0
+    for one, other in zip(old, new, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _around(old: str, new: str, names: Sequence[str]) -> tuple[str, str] | None:
+    """Return what a new text has before and after the old one; None if that is not in it."""
+    for start in (f"{name}: " for name in names):
+        if old.startswith(start) and new.startswith(start) and old != start:
+            old, new = old[len(start) :], new[len(start) :]
+    if not old.strip() or old not in new:
+        return None
+    before, _, after = new.partition(old)
+    return before, after
