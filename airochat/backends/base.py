@@ -285,6 +285,10 @@ class Backend(Protocol):
         """Tell what is kept in caches; an empty report where there is none, or no model."""
         ...
 
+    def foresee(self, prompt: Sequence[int]) -> Usage | None:
+        """Tell what reading a prompt would take now, without reading it; None if that is not known."""
+        ...
+
     def forget(self, chat: str) -> None:
         """Keep nothing of a conversation beyond the end of the program; returns at once."""
         ...

@@ -197,6 +197,11 @@ class ScriptedBackend:
         """Tell how many tokens are in the cache that there would be."""
         return CacheReport("exact", tokens=len(self._cached))
 
+    def foresee(self, prompt: Sequence[int]) -> Usage | None:
+        """Tell how much of a prompt is in the cache that there would be."""
+        reused = reusable(self._cached, prompt)
+        return Usage(len(prompt), reused, len(prompt) - reused) if prompt else None
+
     def forget(self, chat: str) -> None:
         """Do nothing: no cache is kept."""
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from airochat.backends.base import Scored
+from airochat.backends.base import Scored, Usage
 from airochat.conversation import Message, new_id
 from airochat.errors import UsageError
 from airochat.prompt import PromptPlan, message_source
@@ -32,6 +32,13 @@ class SessionInsight(SessionMoves):
     def prompt(self, text: str | None = None, *, speaker: str = "", **sampling: Any) -> PromptPlan:
         """Return the prompt of the next turn, as if ``text`` were said; waits for a model that is being loaded."""
         return self._coming(self._said(text) if text else None, speaker, sampling)
+
+    def foresee(self, plan: PromptPlan) -> Usage | None:
+        """Tell what reading a prompt would take now: tokens in the cache, moved ones among them, and those to read.
+
+        None if the backend does not know.
+        """
+        return None if plan.tokens is None else self.backend.foresee(plan.tokens)
 
     def prepare(self, text: str = "") -> None:
         """Let the model read what it can of the coming prompt, for a message that begins with ``text`` so far.

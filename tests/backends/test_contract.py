@@ -385,3 +385,17 @@ def test_after_closing_everything_is_refused_kindly(make: Make) -> None:
     assert listen(backend, request(prompt)).failed.message
     with pytest.raises(AirochatError):
         backend.wait(1)
+
+
+def test_what_a_prompt_would_take_is_told_beforehand(backend: Backend) -> None:
+    prompt = chat(backend, "What would this take?")
+    listen(backend, request(prompt))
+    longer = (*prompt, *chat(backend, "And this?"))
+    told = backend.foresee(longer)
+    assert told is not None
+    usage = listen(backend, request(longer)).finished.usage
+    assert (told.prompt, told.reused, told.evaluated) == (len(longer), usage.reused, usage.evaluated)
+    again = backend.foresee(longer)
+    assert again is not None
+    assert again.evaluated == 1
+    assert backend.foresee(()) is None

@@ -65,6 +65,7 @@ async def test_the_prompt_is_shown_with_its_parts(open_terminal: Make) -> None:
         assert "<|im_start|>" in terminal.text
         plan = terminal.session.prompt("What next?")
         assert f"{plan.size:,} tokens of 4,096" in terminal.text
+        assert " to read, " in terminal.text and " in the cache" in terminal.text
         await pilot.press("escape")
         await until(pilot, lambda: "enter" in terminal.text)
         assert terminal.app.chat.composer.text == "What next?"

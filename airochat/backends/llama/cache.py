@@ -174,23 +174,29 @@ class Cache:
             rewind = kv.reusable(tokens, wanted) >= self._floor
         return kv.plan(tokens, wanted, can_shift=self.shift, can_rewind=rewind)
 
+    def foresee(self, wanted: tuple[int, ...]) -> kv.Plan:
+        """Return how a prompt would be brought into the lane now; nothing is changed."""
+        return self._best(wanted)[0]
+
     def _prepare(self, wanted: tuple[int, ...]) -> int:
         """Bring a saved sequence into the lane if the way from there is shorter; return how many tokens just stayed."""
-        best, source = _cost(self._plan(wanted)), None
-        for saved in self.shelf.candidates(wanted, _CANDIDATES):
-            target = saved.tokens
-            if saved.whole:
-                plan = kv.Plan(
-                    len(wanted), len(target) if saved.reach(wanted) == len(target) < len(wanted) else 0
-                )
-            else:
-                plan = self._plan(wanted, target)
-            if _cost(plan) < best and self._complete(saved, plan):
-                best, source = _cost(plan), (saved, plan)
-        if source is None:
+        plan, saved = self._best(wanted)
+        if saved is None:
             return len(self.tokens)
-        saved, plan = source
         return self._switch(saved, saved.tokens if plan.moves or saved.whole else saved.tokens[: plan.keep])
+
+    def _best(self, wanted: tuple[int, ...]) -> tuple[kv.Plan, Saved[State] | None]:
+        """Return the shortest way to a prompt, and the saved sequence that it begins with, None for the lane itself."""
+        best, source = self._plan(wanted), None
+        for saved in self.shelf.candidates(wanted, _CANDIDATES):
+            if saved.whole:
+                usable = saved.reach(wanted) == len(saved.tokens) < len(wanted)
+                plan = kv.Plan(len(wanted), len(saved.tokens) if usable else 0)
+            else:
+                plan = self._plan(wanted, saved.tokens)
+            if _cost(plan) < _cost(best) and self._complete(saved, plan):
+                best, source = plan, saved
+        return best, source
 
     def _complete(self, saved: Saved[State], plan: kv.Plan) -> bool:
         """Return whether everything that a plan wants of a saved sequence can be had."""

@@ -29,7 +29,7 @@ from airochat.backends.base import (
 from airochat.backends.llama.life import Life, Run
 from airochat.backends.llama.tokens import EngineTokenizer
 from airochat.backends.llama.transport import ProcessTransport, ThreadTransport, Transport
-from airochat.backends.llama.wire import Call, Forget, Open, Report, Score, Stop
+from airochat.backends.llama.wire import Call, Foresee, Forget, Open, Report, Score, Stop
 from airochat.backends.states import forget_state
 from airochat.errors import AirochatError, EngineDied, ModelError
 from airochat.prompt.tokens import Tokenizer
@@ -99,6 +99,14 @@ class LlamaBackend:
         whole = tuple(prompt), tuple(reply)
         scored: list[Scored] = self._ask(lambda call: Score(call, *whole, top))
         return scored
+
+    def foresee(self, prompt: Sequence[int]) -> Usage | None:
+        """Tell what reading a prompt would take now; see `Backend.foresee`."""
+        life = self._life
+        if life is None or life.over or life.info is None or not prompt:
+            return None
+        usage: Usage = life.ask(Foresee(next(self._numbers), tuple(prompt)))
+        return usage
 
     def cache_report(self) -> CacheReport:
         """Tell what is kept in caches; see `Backend.cache_report`."""

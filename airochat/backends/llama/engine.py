@@ -266,6 +266,11 @@ class Engine:
         """Whether `keep` would write something."""
         return self._disk is not None and self._disk.wants(self._chat, self._cache)
 
+    def foresee(self, prompt: Sequence[int]) -> Usage:
+        """Tell what reading a prompt would take now; see `Backend.foresee`."""
+        plan = self._cache.foresee(tuple(prompt))
+        return Usage(len(prompt), len(prompt) - plan.evaluated, plan.evaluated, moved=plan.moved)
+
     def report(self) -> CacheReport:
         """Tell what is kept in caches."""
         shelf, disk = self._cache.shelf, self._disk

@@ -17,6 +17,7 @@ from airochat.backends.llama.wire import (
     Cancelled,
     Command,
     Encode,
+    Foresee,
     Forget,
     Generate,
     Happened,
@@ -110,7 +111,7 @@ class Server:
                 self._take_work(command)
             case Stop(run):
                 self._stop_run(run)
-            case Encode() | Pieces() | Report():
+            case Encode() | Pieces() | Report() | Foresee():
                 self._send(self._answer(command))
 
     def close(self) -> None:
@@ -292,11 +293,13 @@ class Server:
                 return True
         return False
 
-    def _answer(self, command: Encode | Pieces | Report) -> Answer:
+    def _answer(self, command: Encode | Pieces | Report | Foresee) -> Answer:
         def value() -> object:
             with self._in_use:
                 if self._vocab is None or self._engine is None:
                     raise BackendError("The model is not loaded.")
+                if isinstance(command, Foresee):
+                    return self._engine.foresee(command.prompt)
                 if isinstance(command, Report):
                     return self._engine.report()
                 return _look_up(self._vocab, command)

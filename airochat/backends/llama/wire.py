@@ -79,6 +79,14 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Foresee:
+    """Tell what reading a prompt would take now; answered at once."""
+
+    call: int
+    prompt: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
     """Write the cache of the conversation to the disk, after the requests before it."""
 
@@ -116,7 +124,7 @@ class LastWords:
     text: str
 
 
-Call = Encode | Pieces | Score | Report | Keep
+Call = Encode | Pieces | Score | Report | Foresee | Keep
 Command = Generate | Stop | Forget | Call
 Message = LoadEvent | Answer | Happened | LastWords
 

@@ -120,6 +120,10 @@ class RemoteBackend:
         """Return an empty report: the server keeps its own cache."""
         return CacheReport()
 
+    def foresee(self, prompt: Sequence[int]) -> Usage | None:
+        """Return None: a server does not tell what it has read."""
+        return None
+
     def forget(self, chat: str) -> None:
         """Do nothing: what the server keeps is its own."""
 

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from airochat.backends.base import Usage
 from airochat.errors import AirochatError
 from airochat.prompt import PromptPlan, mark_spaces
 from airochat.text import clean
@@ -36,6 +37,8 @@ class PromptScreen(Screen[None]):
         self._session = session
         self._text = text
         self._plan: PromptPlan | None = None
+        self._ahead: Usage | None = None
+        """What reading the prompt would take now."""
         self._parts: list[PromptPart] = []
 
     def compose(self) -> ComposeResult:
@@ -52,7 +55,12 @@ class PromptScreen(Screen[None]):
     def on_mount(self) -> None:
         """Assemble the prompt, which may have to wait for the model."""
         bridge = cast("AirochatApp", self.app).bridge
-        bridge.run(lambda: self._session.prompt(self._text or None), self._take)
+        bridge.run(self._ask, self._take)
+
+    def _ask(self) -> PromptPlan:
+        plan = self._session.prompt(self._text or None)
+        self._ahead = self._session.foresee(plan)
+        return plan
 
     def _take(self, result: PromptPlan | AirochatError) -> None:
         if self not in self.app.screen_stack:
@@ -93,6 +101,7 @@ class PromptScreen(Screen[None]):
             (f"     {free:,} free" if n_ctx else "", "$rp-faint"),
             (f"     {reply:,} kept for the reply" if n_ctx else "", "$rp-faint"),
             (f"     template {plan.template}", "$rp-faint"),
+            (f"     {_to_read(self._ahead)}" if self._ahead else "", "$rp-faint"),
         )
 
     def _reply(self, n_ctx: int) -> int:
@@ -137,3 +146,8 @@ class PromptScreen(Screen[None]):
     def action_back(self) -> None:
         """Leave."""
         self.dismiss(None)
+
+
+def _to_read(usage: Usage) -> str:
+    moved = f" ({usage.moved:,} moved)" if usage.moved else ""
+    return f"{usage.evaluated:,} to read, {usage.reused:,} in the cache{moved}"
