@@ -67,7 +67,7 @@ class TestList:
         self, cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(glance, "may_have_gpu", lambda: False)
-        for free, verdict in ((8 * 10**9, "ram"), (300 * 10**6, "disk"), (10**6, "no")):
+        for free, verdict in ((8 * 10**9, "ram"), (370 * 10**6, "disk"), (10**6, "no")):
             monkeypatch.setattr("airochat.backends.llama.machine.ram", lambda free=free: (free, free))
             rows = listed(cli)
             assert rows["demo"]["fits"] == verdict
