@@ -38,7 +38,8 @@ def register_commands(register):
 def contribute_blocks(context):
     mood = context.data.get("mood")
     if mood:
-        yield Block("plugin:$name", f"[The mood: {mood}]", depth=context.settings["depth"], reason="mood is set")
+        text = f"[The mood: {mood}]"
+        yield Block("plugin:$name", text, depth=context.settings["depth"], reason="mood is set")
 
 
 def mood(context, words):
