@@ -100,6 +100,24 @@ _BELONGS_TO: Mapping[str, tuple[str, ...]] = {
 """Fields that matter only while one of others is on."""
 
 
+@dataclass(frozen=True, slots=True)
+class LogitsProcessor:
+    """Code that changes how likely each token is, run by the engine once for each token that is written.
+
+    ``make`` is the name of a function in ``file``. It is called in the engine's process, once for each reply, with
+    ``options``, and returns a function of the ids so far (prompt and reply, a list of int) and the logits (float32, one
+    for each token of the vocabulary), which changes these in place. What it returns is not looked at.
+    """
+
+    name: str
+    """What people call it; told if it fails."""
+    file: str
+    """The Python file; a path."""
+    make: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """JSON values."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """One set of sampling parameters, checked when made.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airochat.conversation import Message, Tree
 from airochat.prompt.blocks import Block
-from airochat.sampling import Sampling
+from airochat.sampling import LogitsProcessor, Sampling
 
 if TYPE_CHECKING:
     from airochat.characters import Card, Persona
@@ -20,11 +20,23 @@ Scope = Literal["global", "card", "chat", "branch"]
 """How far something that a plugin keeps reaches: everywhere, in all chats with a character, in a chat, on a branch."""
 
 
+Purpose = Literal["reply", "continue", "user"]
+"""What a prompt is for: a reply, the rest of one, or what the user says next."""
+
+
 class Ask(Protocol):
     """Asks the model something beside the conversation."""
 
-    def __call__(self, question: str, *, system: str = "") -> Future[str]:
+    def __call__(self, question: str, *, system: str = "", sampling: Sampling | None = None) -> Future[str]:
         """Return the answer as a future; it is written while the model has nothing else to do."""
+        ...
+
+
+class Embed(Protocol):
+    """Turns texts into vectors, such that those of texts of a like meaning are close."""
+
+    def __call__(self, texts: Sequence[str]) -> Future[list[list[float]]]:
+        """Return a vector of length 1 for each text, as a future."""
         ...
 
 
@@ -39,10 +51,14 @@ class PluginContext:
     log: logging.Logger
     """Writes into airochat's log file under the plugin's name."""
     ask: Ask = field(repr=False, compare=False)
-    """``ask(question, system="")`` asks the model beside the chat and returns a future with the answer.
+    """``ask(question, system="", sampling=None)`` asks the model beside the chat; returns a future with the answer.
 
     It is written while the model has nothing else to do, so use ``add_done_callback``; a hook that waits for it hangs.
     """
+    notify: Callable[[str, str], None] = field(repr=False, compare=False)
+    """``notify(message, hint)`` tells the user something that stops nothing."""
+    embed: Embed | None = field(default=None, repr=False, compare=False)
+    """Turns texts into vectors of length 1, as a future; None unless the user has set an ``embedding_model``."""
     count_tokens: Callable[[Sequence[str]], list[int]] = field(repr=False, compare=False)
     """Counts the tokens of each text in one go: those of the loaded model, or estimates while there is none."""
     n_ctx: int = 0
@@ -85,6 +101,19 @@ class ChatContext(PluginContext):
     user_name: str
     data: MutableMapping[str, Any]
     """The same as ``storage("chat")``."""
+    purpose: Purpose = "reply"
+    """What the coming prompt is for."""
+    speaker: str = ""
+    """Which character is to speak; empty where there is none, or before that is known."""
+    reply_tokens: int = 0
+    """Tokens that the context keeps for the reply; 0 while that is not known."""
+    template: str = ""
+    """The name of the template that writes the prompt, such as ``airoboros-3``; empty while no model is loaded."""
+    horizon: str | None = None
+    """The oldest message that the prompt has, if older ones are left out; None if the model sees all.
+
+    While a prompt is assembled this is what it will be; blocks are asked for again if it turns out otherwise.
+    """
     expand: Callable[[str], str] = field(default=str, repr=False, compare=False)
     """Expands the macros in a text that the user or an author wrote."""
 
@@ -106,6 +135,17 @@ class UserMessageDraft:
 
 
 @dataclass(slots=True)
+class HistoryDraft:
+    """The messages of a prompt that is being assembled, oldest first; what is stored and shown stays as it is.
+
+    A message may be left out, or replaced by one of the same id and role with another text. Others cannot be added;
+    `contribute_blocks` does that.
+    """
+
+    messages: list[Message]
+
+
+@dataclass(slots=True)
 class BlocksDraft:
     """All blocks of a prompt that is being assembled: those of card and persona, then those of plugins.
 
@@ -120,6 +160,8 @@ class SamplingDraft:
     """The sampling parameters of the coming reply, changed by ``draft.sampling = draft.sampling.replace(…)``."""
 
     sampling: Sampling
+    processors: list[LogitsProcessor] = field(default_factory=list)
+    """Code that changes how likely each token is; add to it."""
 
 
 @dataclass(slots=True)
@@ -193,18 +235,3 @@ class ModelFacts:
 
 Event = TurnFacts | TextFacts | MessageFacts | EditFacts | HeadFacts | ModelFacts
 """What an ``on_*`` hook learns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A slash command: ``run`` gets the chat and what stands after the name, and returns the answer to show.
-
-    An `AirochatError` that it raises is shown to the user; any other exception switches the plugin off.
-    """
-
-    name: str
-    """Lower-case letters, digits, ``-`` and ``_``, without the slash."""
-    summary: str
-    usage: str
-    """How to write it, for instance ``/note [TEXT | depth N | off]``."""
-    run: Callable[[ChatContext, str], str]

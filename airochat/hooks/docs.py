@@ -8,15 +8,18 @@ import sys
 from string import Template
 from typing import Any
 
-from airochat.hooks import context, hookspecs, scaffold
+from airochat.hooks import context, hookspecs, offers, panels, scaffold, tools
 from airochat.hooks.manifest import CODE, FILE, RESERVED
+from airochat.hooks.settings import Setting
 from airochat.hooks.watch import Limits
 from airochat.prompt.blocks import Block
+from airochat.sampling import LogitsProcessor
 
 EXAMPLE = "mood"
 """The name of the plugin that serves as the example."""
 _VALUES = (
     context.UserMessageDraft,
+    context.HistoryDraft,
     context.BlocksDraft,
     context.SamplingDraft,
     context.ReplyDraft,
@@ -26,8 +29,29 @@ _VALUES = (
     context.TurnFacts,
     context.TextFacts,
     context.ModelFacts,
-    context.Command,
+    offers.Command,
+    offers.Importer,
+    offers.ImportedChat,
+    offers.Exporter,
+    offers.BackendOffer,
     Block,
+    LogitsProcessor,
+    tools.Tool,
+    tools.ToolCall,
+    tools.CallResult,
+    tools.CallsDraft,
+    tools.ResultsDraft,
+    panels.Panel,
+    panels.View,
+    panels.Text,
+    panels.Meter,
+    panels.Field,
+    Setting,
+    panels.Button,
+    panels.Rows,
+    panels.Row,
+    panels.Act,
+    panels.Outcome,
 )
 _INTRO = """\
 <!-- Written by `python -m airochat.hooks.docs > docs/plugins.md`; change the docstrings instead. -->
@@ -64,10 +88,13 @@ $source```
 `url` may be. `order` is a number; plugins of a lower one are called first. A name takes lower-case letters, digits and
 underscores, a letter first; not $reserved.
 
-Each table `[settings.NAME]` declares a setting: `type` (`text`, `int`, `float`, `bool` or `choice`), `default`, and if
-you like `help`, `least`, `most`, `choices`. Its value, checked, is in `context.settings`; the user's values are in
-`plugins/settings.toml`, with a table for each plugin. An installed package may have a `$file` in its package folder;
-without one it has no settings.
+Each table `[settings.NAME]` declares a setting: `type` (`text`, `lines`, `int`, `float`, `bool` or `choice`),
+`default`, and if you like `help`, `label`, `least`, `most`, `choices`. From that, forms are made in the terminal and in
+notebooks. Its value, checked, is in `context.settings`; the user's values are in `plugins/settings.toml`, with a table
+for each plugin. An installed package may have a `$file` in its package folder; without one it has no settings.
+
+Prompt templates in a folder `templates/` beside the `$file`, and themes in `themes/`, are there while the plugin is
+enabled; no code of it runs for that.
 
 ## Rules
 
@@ -85,7 +112,8 @@ without one it has no settings.
 ## Tests
 
 `airochat.hooks.testing.PluginBench(folder, said=[…])` runs a plugin on a chat without a model: `.command(line)`,
-`.blocks()`, `.user_message(text)`, `.reply(text)`, `.sampling()`, `.macro(text)`, `.tell(hook, event)`, `.context()`.
+`.blocks()`, `.user_message(text)`, `.reply(text)`, `.sampling()`, `.macro(text)`, `.tell(hook, event)`, `.context()`,
+`.changed_history()`, `.tools()`, `.calls(reply)`, `.run_tool(call)`, `.results(…)`, `.panel()`, `.act(button, row=…)`.
 
 ## Hooks
 """

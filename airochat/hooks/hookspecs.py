@@ -13,9 +13,9 @@ import pluggy
 from airochat.hooks.context import (
     BlocksDraft,
     ChatContext,
-    Command,
     EditFacts,
     HeadFacts,
+    HistoryDraft,
     MessageFacts,
     ModelFacts,
     PluginContext,
@@ -25,6 +25,9 @@ from airochat.hooks.context import (
     TurnFacts,
     UserMessageDraft,
 )
+from airochat.hooks.offers import BackendOffer, Command, Exporter, Importer
+from airochat.hooks.panels import Panel
+from airochat.hooks.tools import CallsDraft, ResultsDraft, Tool
 from airochat.prompt.blocks import Block
 from airochat.prompt.macros import MacroFunction
 
@@ -52,6 +55,31 @@ def register_macros(register: Callable[[str, MacroFunction], None]) -> None:
 
 
 @hookspec
+def register_panels(register: Callable[[Panel], None]) -> None:
+    """Offer panels by calling ``register`` once for each; called once, after loading."""
+
+
+@hookspec
+def register_importers(register: Callable[[Importer], None]) -> None:
+    """Offer to read chats from other programs' files; called once, after loading."""
+
+
+@hookspec
+def register_exporters(register: Callable[[Exporter], None]) -> None:
+    """Offer to write chats into files; called once, after loading."""
+
+
+@hookspec
+def register_backends(register: Callable[[BackendOffer], None]) -> None:
+    """Offer another way to run a model; called once, after loading."""
+
+
+@hookspec
+def contribute_tools(context: ChatContext) -> Iterable[Tool] | None:
+    """Return the functions that the model may call in this chat; called once for each prompt and each call."""
+
+
+@hookspec
 def contribute_blocks(context: ChatContext) -> Iterable[Block] | None:
     """Return blocks for the prompt that is being assembled; their source begins with ``plugin:NAME``.
 
@@ -66,6 +94,15 @@ def transform_user_message(context: ChatContext, draft: UserMessageDraft) -> Non
 
 
 @hookspec
+def transform_history(context: ChatContext, draft: HistoryDraft) -> None:
+    """Change or leave out messages of a prompt; what is stored and shown stays as it is.
+
+    The prompt report names the plugin at every message that it has changed. A message that is changed in one turn and
+    not in the next must be read again by the model, with all that follows it.
+    """
+
+
+@hookspec
 def transform_blocks(context: ChatContext, draft: BlocksDraft) -> None:
     """Change, drop, add or reorder the blocks of a prompt, after all plugins have contributed theirs.
 
@@ -76,12 +113,25 @@ def transform_blocks(context: ChatContext, draft: BlocksDraft) -> None:
 
 @hookspec
 def transform_sampling(context: ChatContext, draft: SamplingDraft) -> None:
-    """Change the sampling parameters of the coming reply."""
+    """Change the sampling parameters of the coming reply, or add logits processors.
+
+    A processor runs in the engine's process once for each token; the samplers that airochat has cost much less.
+    """
 
 
 @hookspec
 def transform_reply(context: ChatContext, draft: ReplyDraft) -> None:
     """Change a reply that has ended, before it is stored. What the model wrote is kept beside it."""
+
+
+@hookspec
+def transform_calls(context: ChatContext, draft: CallsDraft) -> None:
+    """Find the calls in a reply that has been stored; the user is asked, they run, and `transform_results` follows."""
+
+
+@hookspec
+def transform_results(context: ChatContext, draft: ResultsDraft) -> None:
+    """Change how the results of calls are told to the model, make further calls first, or end the turn with them."""
 
 
 @hookspec

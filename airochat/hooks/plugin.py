@@ -13,11 +13,9 @@ import pluggy
 from airochat import checks
 from airochat.errors import PluginError, SettingsError
 from airochat.hooks import hookspecs
-from airochat.hooks.context import Command
 from airochat.hooks.discovery import Found
-from airochat.hooks.results import checked_command, checked_macro
+from airochat.hooks.results import OFFERS
 from airochat.hooks.settings import ORDER, PLACE, values_of
-from airochat.prompt.macros import MacroFunction
 
 State = Literal["on", "off", "failed"]
 """Whether a plugin is called; ``failed`` ones have a reason and are not."""
@@ -35,8 +33,8 @@ class Plugin:
     state: State
     error: str = ""
     hooks: tuple[str, ...] = ()
-    commands: dict[str, Command] = field(default_factory=dict)
-    macros: dict[str, MacroFunction] = field(default_factory=dict)
+    offered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What it offers, by the name of the ``register_*`` hook, and there by its own."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The values of its settings; cannot be changed from outside."""
     problems: list[SettingsError] = field(default_factory=list)
@@ -81,17 +79,11 @@ class Plugin:
         if not self.hooks:
             raise PluginError("It has no hooks.", "Put @airochat.hookimpl above its functions.")
 
-    def offered_commands(self) -> list[Command]:
-        """Return the commands that it registers, checked."""
-        offered: list[Any] = []
-        self.tell("register_commands", register=offered.append)
-        return [checked_command(command) for command in offered]
-
-    def offered_macros(self) -> dict[str, MacroFunction]:
-        """Return the macros that it registers, checked, by name."""
-        offered: list[tuple[Any, Any]] = []
-        self.tell("register_macros", register=lambda name, function: offered.append((name, function)))
-        return dict(checked_macro(name, function) for name, function in offered)
+    def collect(self, hook: str) -> list[tuple[str, Any]]:
+        """Return what it registers by a hook, checked, each with its name."""
+        offered: list[tuple[Any, ...]] = []
+        self.tell(hook, register=lambda *given: offered.append(given))
+        return [OFFERS[hook](*given) for given in offered]
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call one hook of this plugin and return what it returned; raises whatever it raises."""

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from airochat.conversation import Message, Tree
 from airochat.errors import ModelError, PluginError, StoreError
-from airochat.hooks.context import Ask, ChatContext, PluginContext
+from airochat.hooks.context import Ask, ChatContext, Embed, PluginContext, Purpose
 from airochat.hooks.storage import BranchMapping
 from airochat.prompt import count_tokens
+from airochat.sampling import Sampling
+from airochat.text import one_line
 
 if TYPE_CHECKING:
     from airochat.characters import Card, Persona
@@ -24,7 +26,7 @@ Data = Callable[[str, str], MutableMapping[str, Any]]
 """Opens what a plugin keeps in a place, such as ``global`` or ``chat:ID``."""
 
 
-def nobody(question: str, *, system: str = "") -> Future[str]:
+def nobody(question: str, *, system: str = "", sampling: Sampling | None = None) -> Future[str]:
     """Answer like a model that is not there."""
     answer: Future[str] = Future()
     answer.set_exception(ModelError("There is no model that could be asked."))
@@ -45,6 +47,10 @@ class Services:
     n_ctx: Callable[[], int] = lambda: 0
     folder: Path | None = None
     """Holds the folders for the plugins' own files."""
+    notify: Callable[[str, str], None] = lambda message, hint: None
+    """Tells the user something that stops nothing."""
+    embed: Callable[[], Embed | None] = lambda: None
+    """Returns what turns texts into vectors, if there is something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,11 @@ class Chat:
     """By default the history alone."""
     branch: tuple[str, ...] | None = None
     """The ids of all messages of the branch; by default those of the history."""
+    purpose: Purpose = "reply"
+    speaker: str = ""
+    reply_tokens: int = 0
+    horizon: str | None = None
+    template: str = ""
     card_key: str = ""
     """What tells the first character from others; by default its name."""
 
@@ -97,6 +108,11 @@ def chat_context(
         user_name=chat.user_name,
         data=places["chat"](),
         expand=chat.expand,
+        purpose=chat.purpose,
+        speaker=chat.speaker,
+        reply_tokens=chat.reply_tokens,
+        horizon=chat.horizon,
+        template=chat.template,
     )
 
 
@@ -113,10 +129,16 @@ def _own(plugin: str, services: Services, settings: Mapping[str, Any]) -> dict[s
         "settings": settings,
         "log": logging.getLogger(f"airochat.plugin.{plugin}"),
         "ask": services.ask,
+        "notify": partial(_notify, services),
+        "embed": services.embed(),
         "count_tokens": services.count_tokens,
         "n_ctx": services.n_ctx(),
         "make_folder": partial(_made, services.folder, plugin),
     }
+
+
+def _notify(services: Services, message: str, hint: str = "") -> None:
+    services.notify(one_line(message, 500), one_line(hint, 500))
 
 
 def _made(place: Path | None, plugin: str) -> Path:

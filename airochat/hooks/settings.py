@@ -18,12 +18,13 @@ FILE = "settings.toml"
 ORDER = "order"
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "text": (str,),
+    "lines": (str,),
     "int": (int,),
     "float": (int, float),
     "bool": (bool,),
     "choice": (str,),
 }
-_FIELDS = frozenset({"type", "default", "help", "least", "most", "choices"})
+_FIELDS = frozenset({"type", "default", "help", "label", "least", "most", "choices"})
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -33,12 +34,19 @@ class Setting:
 
     name: str
     kind: str
-    """``text``, ``int``, ``float``, ``bool`` or ``choice``."""
+    """``text``, ``lines`` (a text of several lines), ``int``, ``float``, ``bool`` or ``choice``."""
     default: Any
     help: str = ""
     least: float = -math.inf
     most: float = math.inf
     choices: tuple[str, ...] = ()
+    label: str = ""
+    """How a form calls it; by default its name with spaces."""
+
+    @property
+    def title(self) -> str:
+        """How a form calls it."""
+        return self.label or self.name.replace("_", " ")
 
     def checked(self, value: Any) -> Any:
         """Return a value as the plugin will see it; `SettingsError` if the setting does not take it."""
@@ -145,11 +153,13 @@ def _declared(name: str, fields: Any) -> Setting:
     bounds = [fields.get("least", -math.inf), fields.get("most", math.inf)]
     if not all(isinstance(bound, (int, float)) and not isinstance(bound, bool) for bound in bounds):
         raise PluginError(f"{where} has a least or most that is not a number.")
-    told = fields.get("help", "")
-    if not isinstance(told, str):
-        raise PluginError(f"{where} has a help that is not a text.")
+    told, label = fields.get("help", ""), fields.get("label", "")
+    if not isinstance(told, str) or not isinstance(label, str):
+        raise PluginError(f"{where} has a help or a label that is not a text.")
     least, most = bounds
-    setting = Setting(name, kind, fields["default"], one_line(told, 200), least, most, tuple(choices))
+    setting = Setting(
+        name, kind, fields["default"], one_line(told, 200), least, most, tuple(choices), one_line(label, 60)
+    )
     try:
         setting.checked(setting.default)
     except SettingsError as error:

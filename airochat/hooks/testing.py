@@ -13,12 +13,14 @@ from airochat.conversation import Message, new_id
 from airochat.errors import PluginError
 from airochat.hooks.context import ChatContext, Event
 from airochat.hooks.host import PluginHost
+from airochat.hooks.panels import Act, Outcome, View
 from airochat.hooks.services import Services
+from airochat.hooks.tools import CallResult, ResultsDraft, Tool, ToolCall
 from airochat.prompt.blocks import Block
 from airochat.prompt.macros import Macros
 from airochat.prompt.macros import Scope as MacroScope
 from airochat.resources import resource_dir
-from airochat.sampling import Sampling
+from airochat.sampling import LogitsProcessor, Sampling
 
 _Result = TypeVar("_Result")
 
@@ -89,6 +91,42 @@ class PluginBench:
     def reply(self, text: str) -> str:
         """Return a reply as the plugin changes it."""
         return self._checked(self.host.reply(self.context, text))
+
+    def changed_history(self) -> list[Message]:
+        """Return the messages of the chat as the plugin changes them for a prompt."""
+        return self._checked(self.host.history(self.context, self.history)[0])
+
+    def processors(self) -> list[LogitsProcessor]:
+        """Return the code by which the plugin changes how likely each token is."""
+        return self._checked(self.host.chosen_sampling(self.context, Sampling()).processors)
+
+    def tools(self) -> dict[str, Tool]:
+        """Return the tools that the plugin lets the model call, by name."""
+        return self._checked({name: tool for name, (_, tool) in self.host.tools(self.context).items()})
+
+    def calls(self, reply: str, number: int = 0) -> list[ToolCall]:
+        """Return the calls that the plugin finds in a reply, which becomes the newest message of the chat."""
+        message = self.add(reply, "assistant")
+        return self._checked(self.host.calls(self.context, message, list(self.tools().values()), number))
+
+    def run_tool(self, call: ToolCall) -> CallResult:
+        """Make a call without asking anybody, and return what came of it."""
+        return self._checked(self.host.run_tool(self.name, self.tools()[call.tool], self.context(), call))
+
+    def results(self, *results: CallResult) -> ResultsDraft:
+        """Return what the plugin makes of the results of calls in the newest message of the chat."""
+        text = "\n".join(f"{result.call.tool}: {result.text}" for result in results)
+        draft = ResultsDraft(self.history[-1], tuple(self.tools().values()), results, text)
+        return self._checked(self.host.results(self.context, draft))
+
+    def panel(self, name: str = "", place: str = "") -> View:
+        """Return what a panel of the plugin, by default the one of its name, shows at a place."""
+        return self._checked(self.host.show_panel(name or self.name, place, self.context))
+
+    def act(self, button: str, row: str = "", place: str = "", name: str = "", **values: Any) -> Outcome:
+        """Press a button of a panel, with a row chosen and values typed."""
+        done = Act(place, button, row, values)
+        return self._checked(self.host.act_on_panel(name or self.name, done, self.context))
 
     def tell(self, hook: str, event: Event | None = None) -> None:
         """Call one of the ``on_*`` hooks."""

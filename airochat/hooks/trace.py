@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from airochat.conversation import Message
+from airochat.hooks.context import SamplingDraft
+from airochat.hooks.tools import ResultsDraft
 from airochat.prompt.blocks import Block
 from airochat.sampling import Sampling
 from airochat.text import one_line
@@ -36,9 +39,21 @@ def _lines(value: Any) -> list[str]:
         return value.splitlines()
     if isinstance(value, Sampling):
         return [f"{name} = {setting!r}" for name, setting in sorted(value.stored().items())]
+    if isinstance(value, SamplingDraft):
+        return [*_lines(value.sampling), *(f"processor {one.name}" for one in value.processors)]
+    if isinstance(value, ResultsDraft):
+        return [*value.text.splitlines(), *_lines(value.calls), f"again = {value.again}"]
     if isinstance(value, Iterable):
-        return [line for block in value for line in _block(block)]
+        return [line for one in value for line in _item(one)]
     return [repr(value)]
+
+
+def _item(item: Any) -> list[str]:
+    if isinstance(item, Block):
+        return _block(item)
+    if isinstance(item, Message):
+        return [f"[message {item.id}, {item.role}] {item.name}", *item.text.splitlines()]
+    return [repr(item)]
 
 
 def _block(block: Block) -> list[str]:

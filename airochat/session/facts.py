@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airochat.backends.base import Backend, ModelInfo
 from airochat.characters import Card, Persona
@@ -24,6 +24,8 @@ class SessionFacts:
     title: str
     profile: Profile
     """Cards, persona, template, system prompt and sampling of this conversation."""
+    horizon: str | None = None
+    """The oldest message that the newest prompt has, if older ones were left out of it; else None."""
     plugins: PluginHost
     _manager: SessionManager
     _ledger: Ledger
@@ -111,10 +113,12 @@ class SessionFacts:
         plugin: str,
         history: tuple[Message, ...] | None = None,
         branch: tuple[Message, ...] | None = None,
+        **prompt: Any,
     ) -> ChatContext:
         """Return what a plugin may know of this session, by default of the branch now shown.
 
-        ``history`` is what it sees of ``branch``, if that is less.
+        ``history`` is what it sees of ``branch``, if that is less; ``prompt`` what a prompt that is being assembled
+        is for.
         """
         tree = self.tree
         seen = (tree.history if branch is None else branch) if history is None else history
@@ -130,4 +134,11 @@ class SessionFacts:
             tree=tree,
             branch=tuple(message.id for message in (seen if branch is None else branch)),
             card_key=next(iter(self.profile.card_ids), ""),
+            **{"horizon": self.horizon, "template": self._template_now, **prompt},
         )
+
+    @property
+    def _template_now(self) -> str:
+        """The name of the template that the next prompt will be written by; empty while no model is loaded."""
+        info = self.loaded_model
+        return "" if info is None else self._manager.model.choose(self.template_name, info).template.name

@@ -24,8 +24,6 @@ class SessionInsight(SessionMoves):
 
     ahead: Ahead
     """Reads the coming prompt while nothing else is done."""
-    horizon: str | None = None
-    """The oldest message that the newest prompt has, if older ones were left out of it; else None."""
     _steering: Steering
     _listeners: Listeners[SessionEvent]
 

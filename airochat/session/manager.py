@@ -70,7 +70,11 @@ class SessionManager:
         self.asides = Asides(self)
         """Asks the model something beside the conversations, while nobody waits."""
         self.plugins.services = Services(
-            self.asides.ask, self.model.count_tokens, lambda: self.model.n_ctx, home.folder("plugin-data")
+            self.asides.ask,
+            self.model.count_tokens,
+            lambda: self.model.n_ctx,
+            home.folder("plugin-data"),
+            self._notice,
         )
         atexit.register(self.close)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from airochat.backends.base import ModelInfo
 from airochat.conversation import Message
 from airochat.errors import TemplateError
 from airochat.prompt import Block, PromptPlan, Staged, Tokenizer, assemble
+from airochat.prompt.blocks import MESSAGE, BlockReport
 from airochat.sampling import Sampling
 from airochat.templates import OWN, Choice, Goal, Template
 
@@ -37,6 +38,8 @@ class Wanted:
     prefill: str = ""
     change: Callable[[list[Block]], list[Block]] = list
     """What plugins do to all blocks."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What the report says of messages beyond the usual, by their ids."""
     names: tuple[str, ...] = ()
     """Who else has spoken; a reply of a character ends where one of them would begin to speak, too."""
 
@@ -78,4 +81,11 @@ def _assemble(
         prefill=wanted.prefill,
         speakers=(*staged.speakers, *wanted.names) if staged.speakers else (),
     )
+    if wanted.notes:
+        plan = dataclasses.replace(plan, report=tuple(_noted(row, wanted.notes) for row in plan.report))
     return plan, staged.template
+
+
+def _noted(row: BlockReport, notes: Mapping[str, str]) -> BlockReport:
+    note = notes.get(row.source.removeprefix(MESSAGE)) if row.source.startswith(MESSAGE) else None
+    return dataclasses.replace(row, reason=f"{row.reason}; {note}") if note else row

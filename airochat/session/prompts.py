@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airochat.backends.base import ModelInfo
 from airochat.characters import Card
 from airochat.conversation import Message, Tree
-from airochat.hooks import ChatContext
+from airochat.hooks import ContextFor
 from airochat.prompt import NARRATOR, PromptPlan, Scene, Staged, greetings, persona_stage, stage
 from airochat.prompt.macros import Macros, Scope, Variables
 from airochat.sampling import Sampling
@@ -23,6 +24,10 @@ from airochat.templates import Template
 if TYPE_CHECKING:
     from airochat.session.manager import SessionManager
     from airochat.session.session import Session
+
+
+_MORE_TRIES = 2
+"""How often a prompt is assembled anew if other messages fit than its blocks were made for."""
 
 
 def local_time() -> datetime:
@@ -68,27 +73,60 @@ class Prompts:
             stagings.append((found, macros.variables))
             return found
 
-        def context_for(plugin: str) -> ChatContext:
-            return session.context(plugin, history, branch)
-
-        wanted = Wanted(
-            history=history,
-            stage=staged,
-            blocks=session.plugins.blocks(context_for),
-            system="" if session.profile.cards else session.profile.effective_system,
-            choice=manager.model.choose(session.template_name, info),
-            fallback=manager.templates.get(FALLBACK),
-            goal=task.goal,
-            prefill=task.prefill,
-            names=_names(history, task.speaker),
-            change=lambda blocks: session.plugins.changed_blocks(context_for, blocks),
-        )
+        choice = manager.model.choose(session.template_name, info)
         tokenizer = manager.model.backend().tokenizer
-        plan, template = write(wanted, info, tokenizer, sampling)
+
+        def assembled(horizon: str | None) -> tuple[PromptPlan, Template, Wanted]:
+            context_for = self._context_for(history, branch, task, sampling, horizon, choice.template.name)
+            messages, notes = session.plugins.history(context_for, history)
+            wanted = Wanted(
+                history=messages,
+                stage=staged,
+                blocks=session.plugins.blocks(context_for),
+                system="" if session.profile.cards else session.profile.effective_system,
+                choice=choice,
+                fallback=manager.templates.get(FALLBACK),
+                goal=task.goal,
+                prefill=task.prefill,
+                names=_names(history, task.speaker),
+                change=partial(session.plugins.changed_blocks, context_for),
+                notes=notes,
+            )
+            return (*write(wanted, info, tokenizer, sampling), wanted)
+
+        horizon = session.horizon
+        plan, template, wanted = assembled(horizon)
+        # Blocks may depend on what is left out, and what is left out on their size; which need not come to an end.
+        for _ in range(_MORE_TRIES):
+            if plan.horizon == horizon:
+                break
+            horizon = plan.horizon
+            plan, template, wanted = assembled(horizon)
         if task.begun and tokenizer is not None:
             plan = begun_with(plan, task.begun, template, tokenizer)
         last, variables = stagings[-1]
         return Written(plan, template, variables, (*last.speakers, *wanted.names), last.labels)
+
+    def _context_for(
+        self,
+        history: tuple[Message, ...],
+        branch: tuple[Message, ...],
+        task: Task,
+        sampling: Sampling,
+        horizon: str | None,
+        template: str,
+    ) -> ContextFor:
+        """Return what makes the contexts of plugins while a prompt is assembled."""
+        return lambda plugin: self._session.context(
+            plugin,
+            history,
+            branch,
+            purpose=task.goal,
+            speaker=task.speaker,
+            reply_tokens=sampling.max_tokens,
+            horizon=horizon,
+            template=template,
+        )
 
     def expanded(self, text: str, history: Sequence[Message] | None = None) -> tuple[str, Variables]:
         """Return what the user wrote with its macros expanded, and what these set."""

@@ -19,9 +19,20 @@ from tests.hooks.helpers import BUNDLED, write_plugin
 from tests.session.desk import done
 
 HOOKS = hook_names()
+PANEL = 'Panel("z", "Z", "", lambda context, place: View("Z", (Text("z"),)), lambda context, act: Outcome())'
+TOOL = 'Tool("zap", "Says zap.", {"type": "object"}, lambda context, call: "zap", approval="free")'
 WORK = {
     "register_commands": 'register(Command("z", "", "", lambda context, words: "z is here"))',
     "register_macros": 'register("zed", lambda call: "zed")',
+    "register_panels": f"register({PANEL})",
+    "register_importers": 'register(Importer("z", "", lambda content, name: None))',
+    "register_exporters": 'register(Exporter("z", "", lambda context: "z"))',
+    "register_backends": 'register(BackendOffer("z", "", lambda rest, settings: None))',
+    "contribute_tools": f"return [{TOOL}]",
+    "transform_history": "draft.messages = [replace(one, text=one.text.upper()) for one in draft.messages]",
+    "transform_calls": """asked = "zap" in context.history[-2].text and draft.round == 0
+    draft.calls += [ToolCall("zap", {})] if asked else []""",
+    "transform_results": "draft.text = 'z: ' + draft.results[0].text",
     "contribute_blocks": 'return [Block("plugin:z", "Z was here.")]',
     "transform_user_message": 'draft.text += " z"',
     "transform_blocks": "draft.blocks = [replace(one, text=one.text.upper()) for one in draft.blocks]",
@@ -29,8 +40,12 @@ WORK = {
     "transform_reply": 'draft.text += " z"',
 }
 RUBBISH = {
-    "register_commands": "register(42)",
+    **{name: "register(42)" for name in HOOKS if name.startswith("register_")},
     "register_macros": "register(42, 42)",
+    "contribute_tools": "return [42]",
+    "transform_history": "draft.messages = [42]",
+    "transform_calls": "draft.calls = [42]",
+    "transform_results": "draft.text = 42",
     "contribute_blocks": "return [42]",
     "transform_user_message": "draft.text = 42",
     "transform_blocks": "draft.blocks = [42]",
@@ -111,6 +126,7 @@ def live(manager: SessionManager, backend: ScriptedBackend) -> list[str]:
         backend.fail_after = 0
         assert done(session.send("Fail")).reason == "failed"
         backend.fail_after = None
+        assert done(session.send("Use zap")).reason == "eos"
         session.idle.seconds = 0.0
         assert done(session.send("Go on")).reason == "eos"
         assert signals.wait_for("on_idle")
@@ -118,7 +134,11 @@ def live(manager: SessionManager, backend: ScriptedBackend) -> list[str]:
         return [message.text for message in session.history]
 
 
-SAID = ["Wait z", "Hello zed z", "fine z", "Fail z", "Go on z", "fine z"]
+SAID = [
+    *("Wait z", "Hello zed z", "fine z", "Fail z"),
+    *("Use zap z", "fine z", "z: zap", "fine z"),
+    *("Go on z", "fine z"),
+]
 
 
 def test_every_hook_is_called(tmp_path: Path) -> None:
