@@ -135,6 +135,8 @@ class Settings:
 
     model: str = ""
     """A path, a known name, ``demo``, ``remote:ADDRESS``, or ``scripted``; empty if none is configured."""
+    embedding_model: str = ""
+    """What finds texts that mean the same, for plugins: a GGUF's path, a known name, or ``demo``; empty if none is."""
     template: str = ""
     """A template's name; empty lets airochat choose by the model."""
     theme: str = "ember"
@@ -158,7 +160,7 @@ class Settings:
     roleplay: Roleplay = field(default_factory=Roleplay)
 
     def __post_init__(self) -> None:
-        for name in ("model", "template", "theme", "user_name", "system", "preset"):
+        for name in ("model", "embedding_model", "template", "theme", "user_name", "system", "preset"):
             if not isinstance(getattr(self, name), str):
                 raise SettingsError(f"{name} = {getattr(self, name)!r} is not a text.")
         for name in ("read_ahead", "auto_title"):

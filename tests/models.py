@@ -149,6 +149,73 @@ def write_window_model(path: Path, window: int = 32, seed: int = 0) -> Path:
     return path
 
 
+def write_encoder_model(
+    path: Path, pooling: int | None = 1, *, seed: int = 0, n_ctx: int = 64, broken: bool = False
+) -> Path:
+    """Write a BERT model with random weights, which only reads; ``pooling`` is llama.cpp's type, None leaves it out."""
+    random = np.random.default_rng(seed)
+    writer = gguf.GGUFWriter(str(path), "bert")
+    writer.add_context_length(n_ctx)
+    writer.add_embedding_length(_N_EMBD)
+    writer.add_block_count(_N_LAYER)
+    writer.add_feed_forward_length(_N_FF)
+    writer.add_head_count(2)
+    writer.add_layer_norm_eps(1e-12)
+    writer.add_causal_attention(False)
+    if pooling is not None:
+        writer.add_uint32("bert.pooling_type", pooling)
+    tokens = wordpiece_tokens()
+    writer.add_tokenizer_model("bert")
+    writer.add_token_list([text for text, _, _ in tokens])
+    writer.add_token_types([kind for _, _, kind in tokens])
+    writer.add_token_type_count(2)
+    writer.add_pad_token_id(0)
+    writer.add_unk_token_id(1)
+    writer.add_sep_token_id(3)
+    writer.add_bos_token_id(2)
+    writer.add_eos_token_id(3)
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (len(tokens), _N_EMBD),
+        "token_types.weight": (2, _N_EMBD),
+        "position_embd.weight": (n_ctx, _N_EMBD),
+        "token_embd_norm.weight": (_N_EMBD,),
+        "token_embd_norm.bias": (_N_EMBD,),
+    }
+    for layer in range(_N_LAYER):
+        head = f"blk.{layer}"
+        shapes |= {
+            f"{head}.{name}.weight": (_N_EMBD, _N_EMBD)
+            for name in ("attn_q", "attn_k", "attn_v", "attn_output")
+        }
+        shapes[f"{head}.ffn_up.weight"], shapes[f"{head}.ffn_up.bias"] = (_N_FF, _N_EMBD), (_N_FF,)
+        shapes[f"{head}.ffn_down.weight"] = (_N_EMBD, _N_FF)
+        biased = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_down")
+        shapes |= {f"{head}.{name}.bias": (_N_EMBD,) for name in biased}
+        for name in ("attn_output_norm", "layer_output_norm"):
+            shapes[f"{head}.{name}.weight"] = shapes[f"{head}.{name}.bias"] = (_N_EMBD,)
+    for name, shape in shapes.items():
+        values = random.standard_normal(shape).astype(np.float32) / np.float32(8)
+        if name.endswith("norm.weight"):
+            values += 1
+        if broken and name == "token_embd.weight":
+            values[:] = np.nan
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def wordpiece_tokens() -> Tokens:
+    """Return a WordPiece vocabulary as llama.cpp has it: beginnings of words with a mark, what follows without one."""
+    tokens: Tokens = [(text, 0.0, _CONTROL) for text in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")]
+    letters = "abcdefghijklmnopqrstuvwxyz.,"
+    pieces = dict.fromkeys(["\u2581" + word for word in _WORDS] + ["\u2581" + letter for letter in letters])
+    pieces |= dict.fromkeys(letters)
+    return tokens + [(piece, 0.0, _NORMAL) for piece in pieces]
+
+
 def write_adapter(path: Path) -> Path:
     """Write a LoRA adapter for the models of `write_model`, strong enough to change what they say."""
     random = np.random.default_rng(5)

@@ -38,6 +38,7 @@ def test_overrides_reach_their_group() -> None:
         ({"stop": "###"}, "stop"),
         ({"banned": ["/(/"]}, "banned"),
         ({"theme": 7}, "theme"),
+        ({"embedding_model": 7}, "embedding_model"),
         ({"lora": ["a.gguf"]}, "with a scale"),
         ({"lora": "a.gguf"}, "with a scale"),
         ({"sampling": 3}, "[sampling]"),
@@ -93,3 +94,14 @@ def test_options_are_checked_also_without_a_file() -> None:
         EngineOptions(engine="cloud")
     with pytest.raises(SettingsError, match="top_p"):
         Sampling(top_p=1.5)
+
+
+def test_a_model_for_embeddings_is_a_setting_like_the_model(tmp_path: Path) -> None:
+    assert Settings().embedding_model == ""
+    file = tmp_path / "settings.toml"
+    file.write_text('model = "demo"\nembedding_model = "bge-small"\n', encoding="utf-8")
+    settings = Settings.load(file)
+    assert (settings.model, settings.embedding_model) == ("demo", "bge-small")
+    assert "embedding_model" in setting_names()
+    with pytest.raises(SettingsError, match="embedding_model"):
+        Settings().replace({"embeding_model": "bge-small"})

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from airochat.backends.bans import NO_BANS, BanReport
 from airochat.prompt.tokens import Tokenizer
-from airochat.sampling import FIELDS, Sampling
+from airochat.sampling import FIELDS, LogitsProcessor, Sampling
 from airochat.templates.segment import Vocabulary
 
 StopReason = Literal["eos", "stop", "length", "user"]
@@ -96,6 +96,7 @@ class Request:
     ``stop`` holds all texts that end the reply, ``sampling.stop`` included; ``stop_tokens`` are ids that end it beside
     the model's own end tokens. ``n`` replies are written to the one prompt, by seeds that follow on
     ``sampling.seed``. ``chat`` names the conversation, so that its cache can outlive the program; empty if it has none.
+    ``processors`` change the logits before every token of each reply, in their order; only for a ``reply``.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Request:
     n: int = 1
     purpose: Purpose = "reply"
     chat: str = ""
+    processors: tuple[LogitsProcessor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class Finished:
     tokens: tuple[int, ...] = ()
     bans: BanReport = NO_BANS
     """What was done about banned phrases."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user about what went otherwise than asked for, such as a logits processor that failed."""
 
 
 @dataclass(frozen=True, slots=True)

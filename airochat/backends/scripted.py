@@ -27,6 +27,7 @@ from airochat.backends.base import (
     Usage,
 )
 from airochat.backends.kv import reusable
+from airochat.backends.notes import Unheeded
 from airochat.backends.reply import Reply
 from airochat.backends.several import one_by_one
 from airochat.errors import BackendError, ModelError
@@ -135,6 +136,7 @@ class ScriptedBackend:
         self._queue: deque[_Run] = deque()
         self._runs: weakref.WeakSet[_Run] = weakref.WeakSet()
         self._stopped_early: deque[str] = deque(maxlen=64)
+        self._unheeded = Unheeded("A script is said as it is, whatever logits processors want.")
 
     # -- for tests -----------------------------------------------------------------------------------------------
 
@@ -184,7 +186,7 @@ class ScriptedBackend:
         with self._changed:
             self._runs.add(run)
             run.stopped = request.id in self._stopped_early
-        return self._events(run)
+        return self._unheeded.tell(request, self._events(run))
 
     def score(self, prompt: Sequence[int], reply: Sequence[int], top: int = 10) -> list[Scored]:
         """Tell an invented probability of each token, the lower the longer its piece; see `Backend.score`."""
@@ -258,7 +260,7 @@ class ScriptedBackend:
             self._changed.notify_all()
         self._listener(LoadFailed(self._load_error) if self._load_error else Loaded(self._model))
 
-    def _events(self, run: _Run) -> Iterator[Event]:
+    def _events(self, run: _Run) -> Generator[Event, None, None]:
         with self._changed:
             self._queue.append(run)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from airochat.backends.base import (
     Event,
@@ -17,7 +17,7 @@ from airochat.backends.base import (
 )
 
 
-def one_by_one(request: Request, serve: Callable[[Request], Iterator[Event]]) -> Iterator[Event]:
+def one_by_one(request: Request, serve: Callable[[Request], Iterator[Event]]) -> Generator[Event, None, None]:
     """Serve a request for several replies as requests for one each, all under its id, and yield events as for one."""
     end: Finished | None = None
     used = Usage()

@@ -25,7 +25,7 @@ from airochat.backends.base import (
 )
 from airochat.backends.scripted import ScriptedBackend
 from airochat.errors import AirochatError, ModelError
-from airochat.sampling import Sampling
+from airochat.sampling import LogitsProcessor, Sampling
 from tests.backends.llama.support import GREEDY, WAIT_S, LoadEvents, chat, listen, llama, request
 
 N_CTX = 512
@@ -385,6 +385,30 @@ def test_after_closing_everything_is_refused_kindly(make: Make) -> None:
     assert listen(backend, request(prompt)).failed.message
     with pytest.raises(AirochatError):
         backend.wait(1)
+
+
+def test_logits_processors_are_heeded_or_it_is_said_once_that_they_are_not(
+    make: Make, tmp_path: Path
+) -> None:
+    backend = make()
+    backend.wait(WAIT_S)
+    file = tmp_path / "always.py"
+    file.write_text(
+        "def make(options):\n    def f(ids, logits):\n        logits[options['token']] += 1000\n    return f\n"
+    )
+    prompt = chat(backend, "Hello")
+    short = GREEDY.replace(max_tokens=3)
+    plain = listen(backend, request(prompt, short)).finished
+    token = chat(backend, "word")[-4]
+    wanted = (LogitsProcessor("always", str(file), "make", {"token": token}),)
+    first, again = (listen(backend, request(prompt, short, processors=wanted)).finished for _ in range(2))
+    assert again.notes == ()
+    if first.notes:
+        (note,) = first.notes
+        assert "logits processors" in note
+        assert note.endswith("Without effect: always.")
+    else:
+        assert first.tokens == again.tokens == (token,) * 3 != plain.tokens
 
 
 def test_what_a_prompt_would_take_is_told_beforehand(backend: Backend) -> None:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any
 
-from airochat.backends.llama.serve import Server
+from airochat.backends.llama.servers import AnyServer, server_for
 from airochat.backends.llama.wire import LastWords, Message, read_frame, write_frame
 
 ABORTED = 70
@@ -38,7 +38,7 @@ def main() -> None:
         except OSError:
             os._exit(0)
 
-    server = Server(read_frame(inbox), send, _LOG)
+    server = server_for(read_frame(inbox), send, _LOG)
     threading.Thread(target=_work, args=(server, send), name="airochat-engine", daemon=True).start()
     try:
         while True:
@@ -58,7 +58,7 @@ def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return inbox, outbox
 
 
-def _work(server: Server, send: Callable[[Message], None]) -> None:
+def _work(server: AnyServer, send: Callable[[Message], None]) -> None:
     try:
         _keep.append(_catch_abort(send))
         server.run()

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from airochat.backends.base import (
 from airochat.backends.llama.life import Life, Run
 from airochat.backends.llama.tokens import EngineTokenizer
 from airochat.backends.llama.transport import ProcessTransport, ThreadTransport, Transport
-from airochat.backends.llama.wire import Call, Foresee, Forget, Open, Report, Score, Stop
+from airochat.backends.llama.wire import Call, Foresee, Forget, Open, Report, Score, portable
+from airochat.backends.notes import with_notes
 from airochat.backends.states import forget_state
 from airochat.errors import AirochatError, EngineDied, ModelError
 from airochat.prompt.tokens import Tokenizer
@@ -125,11 +126,12 @@ class LlamaBackend:
 
     def generate(self, request: Request) -> Iterator[Event]:
         """Run one request; it can be stopped from this call on. See `Backend.generate`."""
+        request, notes = portable(request)
         run = Run(next(self._numbers), request)
         with self._changed:
             self._runs.add(run)
             run.stopped = request.id in self._stopped_early
-        return self._events(run)
+        return with_notes(self._events(run), notes) if notes else self._events(run)
 
     def stop(self, request_id: str) -> None:
         """End a request soon; see `Backend.stop`."""
@@ -142,7 +144,7 @@ class LlamaBackend:
             self._changed.notify_all()
         for run in runs:
             if run.life is not None:
-                run.life.transport.send(Stop(run.number))
+                run.life.stop(run)
 
     def close(self) -> None:
         """Stop everything and free the model."""
@@ -158,7 +160,7 @@ class LlamaBackend:
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def _events(self, run: Run) -> Iterator[Event]:
+    def _events(self, run: Run) -> Generator[Event, None, None]:
         try:
             life = self._ready_life(None, run)
             first = life.first_event(run)

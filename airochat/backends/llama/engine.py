@@ -30,6 +30,7 @@ from airochat.backends.llama.disk import Disk
 from airochat.backends.llama.form import NothingAllowed
 from airochat.backends.llama.line import Line
 from airochat.backends.llama.model import Model
+from airochat.backends.llama.processors import Processors
 from airochat.backends.llama.sampler import Sampler
 from airochat.backends.llama.score import ScoreStopped, score
 from airochat.backends.llama.writer import Guesser, Guesses, write_many, write_one
@@ -141,6 +142,7 @@ class Engine:
                     limit=sampling.max_tokens,
                     index=index,
                     bans=bans.start(request.stop) if bans else None,
+                    processors=Processors(request.processors, prompt) if request.processors else None,
                 )
             )
         return lines
@@ -164,12 +166,15 @@ class Engine:
             first.reply.timings(),
             first.reply.exact_tokens(),
             first.report(),
+            tuple(dict.fromkeys(note for line in lines for note in line.notes)),
         )
 
     def _write_all(self, prompt: tuple[int, ...], lines: list[Line]) -> Generator[Event, None, None]:
         context, cache, first = self._model.context, self._cache, lines[0]
+        # What a processor makes of the logits is not what was guessed by, so that guesses would not pay.
+        guesses = None if first.processed else self._guesses
         if len(lines) == 1:
-            yield from write_one(cache, first, lambda: first.advance(context, -1), self._guesses)
+            yield from write_one(cache, first, lambda: first.advance(context, -1), guesses)
             yield from _rests([first])
             return
         logits = np.ctypeslib.as_array(context.logits(-1), (self._model.vocab.size,)).copy()
@@ -179,7 +184,7 @@ class Engine:
             source = 1
             context.share(CHAT, source)
         try:
-            yield from write_one(cache, first, lambda: first.advance_from(logits), self._guesses)
+            yield from write_one(cache, first, lambda: first.advance_from(logits), guesses)
             yield from _rests([first])
             if first.reason != "user":
                 yield _ended(first)

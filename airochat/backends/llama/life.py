@@ -32,6 +32,7 @@ from airochat.backends.llama.gguf import check_model_file
 from airochat.backends.llama.transport import Transport
 from airochat.backends.llama.wire import Answer, Call, Generate, Happened, Keep, Message, Stop
 from airochat.errors import AirochatError, EngineDied
+from airochat.text import one_line
 
 _log = logging.getLogger(__name__)
 _CANCELLED = EngineDied("Loading was cancelled.")
@@ -39,6 +40,10 @@ _KEEP = 0
 """The number of the call that is made once at the end of a life; others count from 1."""
 _JOIN_S = 10.0
 """How long closing waits for the engine's thread; a thread in the middle of a computation needs a moment."""
+STOP_S, PROCESSORS_STOP_S = 30.0, 5.0
+"""How long an engine may take to stop a request, without logits processors and with them, before it is ended.
+
+llama.cpp stops within moments; saved states of a gigabyte may have to be read first. Code of a plugin can hang."""
 
 
 class Run:
@@ -50,6 +55,8 @@ class Run:
         self.stopped = False
         self.life: Life | None = None
         self.usage = Usage()
+        self.overdue = ""
+        """What to say if the engine was ended because it did not stop this request; else empty."""
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
 
     def put(self, event: Event) -> None:
@@ -70,8 +77,9 @@ class Run:
 class Life:
     """An engine being loaded, in use, or over.
 
-    ``on_load`` is called with every load event on the engine's thread; the state has changed before. Attributes are
-    read under the caller's lock; ``closing`` is set by whoever ends it on purpose.
+    ``on_load`` is called with every load event, on the engine's thread or on the one that ends an engine which does not
+    stop; the state has changed before. Attributes are read under the caller's lock; ``closing`` is set by whoever ends
+    it on purpose.
     """
 
     def __init__(self, transport: Transport, on_load: Callable[[Life, LoadEvent], None]) -> None:
@@ -86,6 +94,7 @@ class Life:
         self._on_load = on_load
         self._lock = threading.Lock()
         self._runs: dict[int, Run] = {}
+        self._watches: dict[int, threading.Timer] = {}
         self._calls: dict[int, Future[Any]] = {}
 
     @property
@@ -104,7 +113,7 @@ class Life:
         try:
             self.transport.send(Generate(run.number, run.request))
             if run.stopped:
-                self.transport.send(Stop(run.number))
+                self.stop(run)
             return run.next()
         except BaseException:
             self._leave(run)
@@ -121,11 +130,33 @@ class Life:
         finally:
             self._leave(run)
 
+    def stop(self, run: Run) -> None:
+        """Have a request end soon; an engine that does not heed this is ended itself."""
+        self.transport.send(Stop(run.number))
+        limit = PROCESSORS_STOP_S if run.request.processors else STOP_S
+        with self._lock:
+            if run.number not in self._runs or run.number in self._watches:
+                return
+            watch = self._watches[run.number] = threading.Timer(limit, self._give_up, [run, limit])
+            watch.daemon = True
+            watch.start()
+
+    def _give_up(self, run: Run, limit: float) -> None:
+        with self._lock:
+            if run.number not in self._runs:
+                return
+        names = ", ".join(one_line(processor.name) for processor in run.request.processors)
+        blame = f" It was running logits processors: {names}." if names else ""
+        message = f"The engine did not stop within {limit:.0f} s, so it was ended.{blame}"
+        run.overdue = message
+        self._end(EngineDied(message, "The next reply starts a new one."))
+        self.transport.kill()
+
     def _leave(self, run: Run) -> None:
         with self._lock:
-            running = self._runs.pop(run.number, None)
-        if running is not None:
-            self.transport.send(Stop(run.number))
+            running = run.number in self._runs
+        if running:
+            self.stop(run)
 
     def ask(self, command: Call, timeout: float | None = None) -> Any:
         """Return the answer to a call; `EngineDied` if the engine ends before it, `TimeoutError` if it is late."""
@@ -181,6 +212,7 @@ class Life:
             runs, calls = list(self._runs.values()), list(self._calls.values())
             self._runs.clear()
             self._calls.clear()
+            self._unwatch(*self._watches)
         if self.info is None or not self.closing:
             self._on_load(self, LoadFailed(self.failure.message, self.failure.hint))
         for call in calls:
@@ -191,6 +223,8 @@ class Life:
     def _last_event(self, run: Run) -> Finished | Failed:
         if self.closing:
             return Finished("user", run.usage, Timings())
+        if run.overdue:
+            return Finished("user", run.usage, Timings(), notes=(run.overdue,))
         return Failed(self.failure.message, self.failure.hint, run.usage)
 
     def _deliver(self, message: Message) -> None:
@@ -211,8 +245,15 @@ class Life:
         with self._lock:
             last = isinstance(event, (Finished, Failed))
             run = self._runs.pop(number, None) if last else self._runs.get(number)
+            if last:
+                self._unwatch(number)
         if run is not None:
             run.put(event)
+
+    def _unwatch(self, *numbers: int) -> None:
+        for number in numbers:
+            if (watch := self._watches.pop(number, None)) is not None:
+                watch.cancel()
 
     def _settle(self, call: int, value: Any, error: AirochatError | None) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from airochat.backends.base import StopReason, TextDelta
 from airochat.backends.llama.chain import Logits
 from airochat.backends.llama.context import Context
 from airochat.backends.llama.form import NothingAllowed
+from airochat.backends.llama.processors import Processors, usable
 from airochat.backends.llama.sampler import Sampler
 from airochat.backends.llama.vocab import Vocab
 from airochat.backends.reply import Reply
@@ -36,7 +37,8 @@ class _Before:
 class Line:
     """The reply number ``index``, in a lane behind a prompt of ``prompt`` tokens.
 
-    It ends at one of the tokens ``ends``, or with ``limit`` tokens. With ``bans``, tokens may be taken back.
+    It ends at one of the tokens ``ends``, or with ``limit`` tokens. With ``bans``, tokens may be taken back; what
+    ``processors`` made of the logits at a place is then used again, so that these are called once for each token.
     """
 
     def __init__(
@@ -51,13 +53,14 @@ class Line:
         index: int = 0,
         lane: int = 0,
         bans: BanRun | None = None,
+        processors: Processors | None = None,
     ) -> None:
         self.lane, self.index, self.prompt, self.limit = lane, index, prompt, limit
         self.reply = reply
         self.reason: StopReason | None = None
         """Why the reply has ended; None while it goes on."""
         self._vocab, self._sampler, self._ends = vocab, sampler, ends
-        self._bans = bans
+        self._bans, self._processors = bans, processors
         self._before: dict[int, _Before] = {}
 
     @property
@@ -80,16 +83,21 @@ class Line:
         if not logits or math.isnan(logits[0]):
             raise BackendError(*_UNUSABLE)
         if self._bans is not None:
-            return self._choose_unbanned(np.ctypeslib.as_array(logits, (size,)).copy(), self._bans)
+            copy = np.ctypeslib.as_array(logits, (size,)).copy()
+            return self._choose_unbanned(self._processed(copy), self._bans)
+        if self._processors is not None:
+            self._processed(np.ctypeslib.as_array(logits, (size,)))
         token = self._sampler.choose(context.handle, row)
         if not 0 <= token < size or not math.isfinite(logits[token]):
             raise BackendError(*_UNUSABLE)
         return self._take(token)
 
     def advance_from(self, logits: Logits) -> TextDelta | None:
-        """Choose the next token by a copy of logits; see `advance`."""
+        """Choose the next token by a copy of logits, which is left as it is; see `advance`."""
         if math.isnan(logits[0]):
             raise BackendError(*_UNUSABLE)
+        if self._processors is not None:
+            logits = self._processed(logits.copy())
         if self._bans is None:
             token = self._sampler.choose_from(logits)
             if not math.isfinite(logits[token]):
@@ -108,12 +116,30 @@ class Line:
         """Return what was done about banned phrases."""
         return NO_BANS if self._bans is None else self._bans.report()
 
+    @property
+    def processed(self) -> bool:
+        """Whether logits processors were asked for."""
+        return self._processors is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be told about the logits processors."""
+        return () if self._processors is None else tuple(self._processors.notes)
+
     def close(self) -> None:
         """Free the samplers."""
         self._sampler.close()
         for before in self._before.values():
             before.sampler.close()
         self._before.clear()
+
+    def _processed(self, logits: Logits) -> Logits:
+        """Return logits after the processors have changed them in place."""
+        if self._processors:
+            if not usable(logits):
+                raise BackendError(*_UNUSABLE)
+            self._processors.apply(self.tokens, logits)
+        return logits
 
     def _take(self, token: int) -> TextDelta | None:
         now = time.perf_counter()

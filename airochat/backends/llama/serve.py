@@ -9,9 +9,10 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airochat.backends.base import Event, Failed, Finished, Loaded, LoadFailed, Loading, Timings, Usage
+from airochat.backends.base import Event, Failed, Finished, Loaded, Loading, Timings, Usage
 from airochat.backends.guess import Lookup
 from airochat.backends.llama.abort import StopFlag
+from airochat.backends.llama.answers import answered, load_failure
 from airochat.backends.llama.wire import (
     Answer,
     Cancelled,
@@ -29,7 +30,7 @@ from airochat.backends.llama.wire import (
     Score,
     Stop,
 )
-from airochat.errors import AirochatError, BackendError
+from airochat.errors import BackendError
 
 if TYPE_CHECKING:
     from airochat.backends.llama.aside import Aside
@@ -91,7 +92,7 @@ class Server:
         try:
             engine = self._load()
         except Exception as error:
-            self._send(_load_failure(error))
+            self._send(load_failure(error))
             return
         try:
             while self._serve_next(engine):
@@ -222,7 +223,7 @@ class Server:
                 except Exception as error:
                     self._send(Happened(run, _failed(error)))
             case Score(call, prompt, reply, top):
-                answer = _answered(call, lambda: engine.score(prompt, reply, top))
+                answer = answered(call, lambda: engine.score(prompt, reply, top))
                 with self._changed:
                     again = answer.error is not None and bool(self._stop) and not self._closing
                     if again:
@@ -233,7 +234,7 @@ class Server:
             case Forget(chat):
                 engine.forget(chat)
             case Keep(call):
-                self._send(_answered(call, engine.keep))
+                self._send(answered(call, engine.keep))
 
     def _write_aside(self) -> None:
         """Go on with what is written in the background, until a request comes or it is done."""
@@ -304,7 +305,7 @@ class Server:
                     return self._engine.report()
                 return _look_up(self._vocab, command)
 
-        return _answered(command.call, value)
+        return answered(command.call, value)
 
 
 def _gives_way(work: _Work | None, later: _Work) -> bool:
@@ -316,16 +317,6 @@ def _gives_way(work: _Work | None, later: _Work) -> bool:
 
 def _dropped(run: int) -> Happened:
     return Happened(run, Finished("user", Usage(), Timings()))
-
-
-def _answered(call: int, work: Callable[[], object]) -> Answer:
-    try:
-        return Answer(call, work())
-    except AirochatError as error:
-        return Answer(call, error=error)
-    except Exception as error:
-        _log.exception("A call failed")
-        return Answer(call, error=BackendError(f"The engine failed: {type(error).__name__}: {error}"))
 
 
 def _failed(error: Exception) -> Failed:
@@ -340,19 +331,3 @@ def _look_up(vocab: Vocab, command: Encode | Pieces) -> list[list[int]] | list[b
             return [vocab.encode(*pair) for pair in zip(texts, continued, strict=True)]
         case Pieces(_, tokens):
             return vocab.pieces(tokens)
-
-
-def _load_failure(error: Exception) -> LoadFailed:
-    match error:
-        case Cancelled():
-            return LoadFailed("Loading was cancelled.")
-        case AirochatError():
-            return LoadFailed(error.message, error.hint)
-        case ImportError():
-            return LoadFailed(
-                f"llama-cpp-python cannot be used: {error}.", "Install it anew; see `airochat doctor`."
-            )
-    _log.error("Loading failed", exc_info=error)
-    return LoadFailed(
-        f"The model cannot be loaded: {type(error).__name__}: {error}", "The engine's log says more."
-    )

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from airochat.backends.llama.log import open_log
-from airochat.backends.llama.serve import Server
-from airochat.backends.llama.wire import Command, LastWords, Message, Open, read_frame, write_frame
+from airochat.backends.llama.servers import AnyServer, server_for
+from airochat.backends.llama.wire import Command, LastWords, Message, Opening, read_frame, write_frame
 from airochat.errors import EngineDied
 
 Deliver = Callable[[Message], None]
@@ -53,15 +53,19 @@ class Transport(Protocol):
         """End the engine, also while it is being started; `run` then returns."""
         ...
 
+    def kill(self) -> None:
+        """End an engine that hangs, as far as that can be done; returns at once."""
+        ...
+
 
 class ThreadTransport:
     """Runs the engine in the thread that calls `run`."""
 
     pid = None
 
-    def __init__(self, opening: Open, log: Path) -> None:
+    def __init__(self, opening: Opening, log: Path) -> None:
         self._opening, self._log = opening, log
-        self._server: Server | None = None
+        self._server: AnyServer | None = None
         self._closed = False
         self._lock = threading.Lock()
 
@@ -72,7 +76,7 @@ class ThreadTransport:
         with self._lock:
             if self._closed:
                 return
-            server = self._server = Server(self._opening, deliver, _shared_log(self._log))
+            server = self._server = server_for(self._opening, deliver, _shared_log(self._log))
         server.run()
 
     def send(self, command: Command) -> None:
@@ -87,11 +91,15 @@ class ThreadTransport:
             if self._server is not None:
                 self._server.close()
 
+    def kill(self) -> None:
+        """Have the engine end once it goes on: a thread cannot be ended, so that its memory stays taken until then."""
+        self.close()
+
 
 class ProcessTransport:
     """Runs the engine in a child process that ends with this one."""
 
-    def __init__(self, opening: Open, log: Path) -> None:
+    def __init__(self, opening: Opening, log: Path) -> None:
         self._opening, self._log = opening, log
         self._outbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -134,6 +142,11 @@ class ProcessTransport:
         self._outbox.put(None)
         if process is not None:
             _reap(process)
+
+    def kill(self) -> None:
+        """Kill the process; `run` then raises."""
+        if self._process is not None:
+            self._process.kill()
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         descriptor = open_log(self._log)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from airochat.backends.base import Event, LoadEvent, Request
 from airochat.errors import AirochatError
 from airochat.settings import EngineOptions
+from airochat.text import one_line
 
 _LENGTH = struct.Struct(">I")
 
@@ -27,6 +30,14 @@ class Open:
     options: EngineOptions
     states: Path | None = None
     """Where saved states of conversations are kept; None keeps none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEmbedder:
+    """The first command to an engine that tells the vectors of texts: which model to load, and how."""
+
+    path: Path
+    options: EngineOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,14 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Embed:
+    """Give the vector of each text as the bytes of its 32-bit floats, after the calls before it."""
+
+    call: int
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The value that a call asked for, or why there is none."""
 
@@ -124,9 +143,34 @@ class LastWords:
     text: str
 
 
-Call = Encode | Pieces | Score | Report | Foresee | Keep
+Call = Encode | Pieces | Score | Report | Foresee | Keep | Embed
+Opening = Open | OpenEmbedder
 Command = Generate | Stop | Forget | Call
 Message = LoadEvent | Answer | Happened | LastWords
+
+
+def portable(request: Request) -> tuple[Request, tuple[str, ...]]:
+    """Return a request that goes through a pipe, and sentences about logits processors that do not."""
+    processors, notes = [], []
+    for processor in request.processors:
+        try:
+            options = json.loads(json.dumps(processor.options, default=_table))
+        except (TypeError, ValueError, RecursionError):
+            name = one_line(processor.name)
+            notes.append(
+                f"The logits processor {name!r} is left out of this reply: its options are not JSON."
+            )
+        else:
+            processors.append(replace(processor, options=options))
+    if not request.processors:
+        return request, ()
+    return replace(request, processors=tuple(processors)), tuple(notes)
+
+
+def _table(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError
 
 
 def write_frame(stream: IO[bytes], value: object) -> None:

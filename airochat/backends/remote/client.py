@@ -11,7 +11,7 @@ import concurrent.futures
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from queue import SimpleQueue
 
@@ -32,6 +32,7 @@ from airochat.backends.base import (
     Timings,
     Usage,
 )
+from airochat.backends.notes import Unheeded
 from airochat.backends.remote import describe
 from airochat.backends.remote.address import parse_address
 from airochat.backends.remote.errors import broke_off, status_error, transport_error
@@ -73,6 +74,9 @@ class RemoteBackend:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopped: deque[str] = deque(maxlen=64)
         self._turns = asyncio.Lock()
+        self._unheeded = Unheeded(
+            "A server chooses its tokens itself, so that logits processors cannot be run."
+        )
 
     def load(self, listener: Callable[[LoadEvent], None]) -> None:
         """Ask the server for its model; returns at once."""
@@ -108,7 +112,9 @@ class RemoteBackend:
 
     def generate(self, request: Request) -> Iterator[Event]:
         """Send a request, at once, and return its events; several replies are asked for one after the other."""
-        return self._generate(request) if request.n == 1 else one_by_one(request, self._generate)
+        several = request.n > 1
+        events = one_by_one(request, self._generate) if several else self._generate(request)
+        return self._unheeded.tell(request, events)
 
     def score(self, prompt: Sequence[int], reply: Sequence[int], top: int = 10) -> list[Scored]:
         """Raise `BackendError`: servers take text, not tokens."""
@@ -127,7 +133,7 @@ class RemoteBackend:
     def forget(self, chat: str) -> None:
         """Do nothing: what the server keeps is its own."""
 
-    def _generate(self, request: Request) -> Iterator[Event]:
+    def _generate(self, request: Request) -> Generator[Event, None, None]:
         events: SimpleQueue[Event] = SimpleQueue()
         with self._lock:
             if self._closed:
@@ -151,7 +157,7 @@ class RemoteBackend:
         if worker is not None:
             worker.close()
 
-    def _until_end(self, request_id: str, events: SimpleQueue[Event]) -> Iterator[Event]:
+    def _until_end(self, request_id: str, events: SimpleQueue[Event]) -> Generator[Event, None, None]:
         try:
             while True:
                 event = events.get()

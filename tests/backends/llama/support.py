@@ -36,7 +36,7 @@ from airochat.backends.llama.model import Model
 from airochat.backends.llama.serve import Server
 from airochat.backends.llama.transport import ThreadTransport
 from airochat.backends.llama.wire import Command, Generate
-from airochat.sampling import Sampling
+from airochat.sampling import LogitsProcessor, Sampling
 from airochat.settings import EngineOptions
 
 GREEDY = Sampling(temperature=0, seed=1, max_tokens=24)
@@ -113,9 +113,11 @@ def request(
     n: int = 1,
     purpose: Purpose = "reply",
     chat: str = "",
+    processors: tuple[LogitsProcessor, ...] = (),
 ) -> Request:
     """Return a request with an id of its own."""
-    return Request(f"request-{next(_numbers)}", prompt, sampling, stop, stop_tokens, n, purpose, chat)
+    number = next(_numbers)
+    return Request(f"request-{number}", prompt, sampling, stop, stop_tokens, n, purpose, chat, processors)
 
 
 class Generates(Protocol):
@@ -236,7 +238,7 @@ class Asked:
 
         def watched(command: Command) -> None:
             send(command)
-            if isinstance(command, Generate) and command.request is asked:
+            if isinstance(command, Generate) and command.request.id == asked.id:
                 taken.set()
 
         life.transport.send = watched  # type: ignore[method-assign]
@@ -265,8 +267,9 @@ def server_of(backend: LlamaBackend) -> Server:
     assert backend._life is not None
     transport = backend._life.transport
     assert isinstance(transport, ThreadTransport)
-    assert transport._server is not None
-    return transport._server
+    server = transport._server
+    assert isinstance(server, Server)
+    return server
 
 
 def chat_context(backend: LlamaBackend) -> Context:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import os
@@ -26,7 +27,7 @@ from airochat.backends.base import (
 from airochat.backends.remote import client
 from airochat.backends.remote.client import RemoteBackend
 from airochat.errors import AirochatError, ModelError
-from airochat.sampling import Sampling
+from airochat.sampling import LogitsProcessor, Sampling
 from tests.backends.llama.support import WAIT_S, LoadEvents, listen
 from tests.backends.remote.server import (
     DONE,
@@ -260,6 +261,21 @@ class TestReplies:
         assert heard.finished.timings.first_token_s > 0
         body = server.script.seen[-1].body
         assert (body["prompt"], body["seed"], body["model"]) == ("Hello", 3, "tiny")
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_logits_processors_have_no_effect_and_that_is_said_once(
+        self, server: LoopbackServer, backend: RemoteBackend, count: int
+    ) -> None:
+        server.script.routes[ROUTE] = stream([event("Hello", "stop"), DONE])
+        backend.wait(WAIT_S)
+        processors = (LogitsProcessor("bend\x1b[2J", "bend.py", "make"), LogitsProcessor("other", "", "make"))
+        asked = [dataclasses.replace(ask(name), processors=processors, n=count) for name in "12"]
+        first, again = (listen(backend, one) for one in asked)
+        assert first.text == again.text == "Hello"
+        (note,) = first.finished.notes
+        assert note.endswith("Without effect: bend, other.")
+        assert again.finished.notes == ()
+        assert "processors" not in server.script.seen[-1].body
 
     @pytest.mark.parametrize(
         ("said", "reason"), [("stop", "eos"), ("length", "length"), ("eos_token", "eos")]
