@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,14 @@ class Themes:
         raise UsageError(f"There is no theme {name!r}.", checks.did_you_mean(name, self.found))
 
 
-def load_themes(home: Home) -> Themes:
-    """Read the shipped themes and the user's own, which win over shipped ones of the same name."""
+def load_themes(home: Home, others: Iterable[Path] = ()) -> Themes:
+    """Read the shipped themes, those in ``others``, the folders of plugins, and the user's own.
+
+    Of several of one name the last one wins.
+    """
     found: dict[str, Theme] = {}
     problems: list[str] = []
-    for folder in (resource_dir("themes"), home.folder("themes")):
+    for folder in (resource_dir("themes"), *others, home.folder("themes")):
         for path in sorted(folder.glob("*.toml")):
             try:
                 found[path.stem] = read_theme(path)

@@ -13,7 +13,7 @@ COMMANDS = {
     "say": "Send one message and print the reply.",
     "repl": "Chat line by line, without taking over the screen.",
     "prompt": "Print the exact prompt that a model would get.",
-    "chats": "List, show, export, delete and restore chats.",
+    "chats": "List, show, export, import, delete and restore chats.",
     "cards": "List, show, check, import, export and edit characters.",
     "personas": "List, add and choose personas: who you are in chats.",
     "models": "List and download models, tell what a file is and what fits, and convert old ones.",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airochat.cli.common import json_option, open_manager, print_json, print_table, put
+from airochat.cli.lazy import report
 from airochat.cli.reading import user_path
-from airochat.errors import StoreError
+from airochat.errors import StoreError, UsageError
 from airochat.text import one_line
 
 if TYPE_CHECKING:
     from airochat.conversation import Message
-    from airochat.session import Session
+
+SHOWN_WARNINGS = 20
+"""How many warnings of an import are printed."""
 
 SHORT_ID = 8
 """How many digits of an id's end are shown in the list; enough to tell chats apart, and to name one."""
@@ -24,7 +27,7 @@ SHORT_ID = 8
 
 @click.group()
 def chats() -> None:
-    """List, show, export, delete and restore chats.
+    """List, show, export, import, delete and restore chats.
 
     A chat S is named by its id, at least four digits of the id's beginning or end, or its exact title.
     """
@@ -64,24 +67,61 @@ def show(ctx: click.Context, session: str, as_json: bool) -> None:
 
 @chats.command()
 @click.argument("session", metavar="S")
-@click.option("--to", "form", type=click.Choice(["markdown", "jsonl"]), default="markdown", show_default=True)
+@click.option(
+    "--to",
+    "form",
+    metavar="FMT",
+    default="markdown",
+    show_default=True,
+    help="markdown, text, jsonl, sillytavern, or what a plugin offers.",
+)
 @click.option("--output", "-o", metavar="FILE", help="Write to a new file instead of stdout.")
 @click.pass_context
 def export(ctx: click.Context, session: str, form: str, output: str | None) -> None:
-    """Write out the branch of a chat that was shown last."""
+    """Write out a chat: the branch that was shown last, with jsonl all branches.
+
+    `airochat chats import` reads jsonl and sillytavern again.
+    """
+    from airochat.session.exchange import export_chat
+
     with open_manager(ctx) as manager:
-        chat = manager.load(session)
-    text = as_markdown(chat) if form == "markdown" else as_jsonl(chat.history)
+        content = export_chat(manager.load(session), form)
     if output is None:
-        put(text, end="")
+        _show_file(content)
         return
     try:
-        with user_path(output).open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with user_path(output).open("xb") as file:
+            file.write(content)
     except FileExistsError:
         raise StoreError(f"{output} is there already.", "Name another file, or remove that one.") from None
     except OSError as error:
         raise StoreError(f"{output} cannot be written: {error.strerror}.") from None
+
+
+@chats.command("import")
+@click.argument("file", metavar="FILE")
+@click.option("--from", "kind", metavar="FMT", default="", help="What wrote the file; else it is found out.")
+@json_option
+@click.pass_context
+def import_file(ctx: click.Context, file: str, kind: str, as_json: bool) -> None:
+    """Read the chats in a file of airochat or another program.
+
+    FMT is jsonl (airochat's own), sillytavern, textgen (text-generation-webui), kobold, openai (a list of role and
+    content), or what a plugin offers. The file stays as it is, and is read whole or not at all.
+    """
+    with open_manager(ctx) as manager:
+        done = manager.import_chats(user_path(file), kind)
+        found = [row for row in manager.sessions() if row.id in done.sessions]
+    if as_json:
+        rows = [{"id": row.id, "title": row.title, "messages": row.messages} for row in found]
+        print_json({"chats": rows, "from": done.kind, "warnings": list(done.warnings)})
+    else:
+        for row in found:
+            click.echo(f"Imported: {row.id[-SHORT_ID:]}  {one_line(row.title)} ({row.messages} messages)")
+    for warning in done.warnings[:SHOWN_WARNINGS]:
+        report(warning)
+    if len(done.warnings) > SHOWN_WARNINGS:
+        report(f"There are {len(done.warnings) - SHOWN_WARNINGS:,} more of these; --json has them all.")
 
 
 @chats.command()
@@ -102,7 +142,7 @@ def restore(ctx: click.Context, session: str) -> None:
 
 def message_facts(message: Message) -> dict[str, Any]:
     """Return what is told of a message as JSON values."""
-    facts = {
+    facts: dict[str, Any] = {
         "id": message.id,
         "parent": message.parent,
         "role": message.role,
@@ -113,21 +153,20 @@ def message_facts(message: Message) -> dict[str, Any]:
     }
     if message.provenance.model:
         facts["model"] = message.provenance.model
+    if message.provenance.calls:
+        facts["calls"] = [dict(call) for call in message.provenance.calls]
     return facts
 
 
-def as_markdown(chat: Session) -> str:
-    """Return a chat as Markdown: its title, and each message under its author's name."""
-    parts = [f"# {one_line(chat.title) or 'Chat'}"]
-    parts += [f"**{one_line(m.name)}:**\n\n{m.text.strip()}" for m in chat.history]
-    return "\n\n".join(parts) + "\n"
-
-
-def as_jsonl(messages: Iterable[Message]) -> str:
-    """Return messages as JSON objects, one a line."""
-    import json
-
-    return "".join(json.dumps(message_facts(message), ensure_ascii=False) + "\n" for message in messages)
+def _show_file(content: bytes) -> None:
+    """Write a file's content to stdout; what is no text never reaches a terminal."""
+    try:
+        put(content.decode(), end="")
+    except UnicodeDecodeError:
+        if sys.stdout.isatty():
+            raise UsageError("This is no text for a terminal.", "Give a file with --output.") from None
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
 
 
 def _bin(ctx: click.Context, key: str, deleted: bool) -> None:

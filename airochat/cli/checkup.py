@@ -179,9 +179,9 @@ def _cache(home: Home) -> Iterator[Check]:
 
 
 def _templates(home: Home) -> Iterator[Check]:
-    from airochat.templates import Templates
+    from airochat.cli.common import known_templates
 
-    known = Templates(home.folder("templates"))
+    known = known_templates(home)
     for problem in known.problems:
         yield Check("templates", "warn", problem.message, problem.hint)
     yield Check("templates", "ok", f"{len(known.names())}: {', '.join(known.names())}")
@@ -208,9 +208,10 @@ def _plugins(home: Home) -> Iterator[Check]:
 
 
 def _themes(home: Home) -> Iterator[Check]:
+    from airochat.cli.common import plugin_folders
     from airochat.themes import load_themes
 
-    known = load_themes(home)
+    known = load_themes(home, plugin_folders(home, "themes"))
     for problem in known.problems:
         yield Check("themes", "warn", problem, "Correct that file, or remove it.")
     yield Check("themes", "ok", f"{len(known.names())}: {', '.join(known.names())}")

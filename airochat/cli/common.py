@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airochat.characters import Persona
     from airochat.session import Session, SessionManager
     from airochat.settings import Settings
+    from airochat.templates import Templates
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +46,28 @@ def open_manager(ctx: click.Context, model: str | None = None, **overrides: Any)
     import airochat
 
     return airochat.open(open_home(ctx).root, model=model, settings=_overrides(ctx, overrides))
+
+
+def plugin_folders(home: Home, kind: str) -> list[Path]:
+    """Return the folders of a name, such as ``themes``, of the plugins that may run; none of their code is run."""
+    from airochat.hooks import PluginHost
+    from airochat.settings import Settings
+
+    settings = Settings.load(home.settings)
+    host = PluginHost(
+        home.folder("plugins"),
+        lambda plugin, scope: {},
+        settings.plugins_enabled,
+        disabled=settings.plugins_disabled,
+    )
+    return host.data_folders(kind)
+
+
+def known_templates(home: Home) -> Templates:
+    """Return the templates that are shipped, those of plugins, and the user's own."""
+    from airochat.templates import Templates
+
+    return Templates(home.folder("templates"), plugin_folders(home, "templates"))
 
 
 def pick_session(manager: SessionManager, session: str | None, latest: bool) -> Session | None:

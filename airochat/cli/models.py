@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airochat.cli.common import json_option, load_settings, open_home, print_json, print_table
+from airochat.cli.common import (
+    json_option,
+    known_templates,
+    load_settings,
+    open_home,
+    print_json,
+    print_table,
+)
 from airochat.cli.lazy import report
 from airochat.cli.models_convert import convert
 from airochat.cli.models_fit import fit
@@ -153,9 +160,9 @@ def _usable(ctx: click.Context, ref: str) -> str:
 
 def _template(ctx: click.Context) -> Callable[[Path, Header], Choice]:
     """Return what finds the template for a file, with the user's own templates known."""
-    from airochat.templates import Templates, Vocabulary, detect
+    from airochat.templates import Vocabulary, detect
 
-    known = Templates(open_home(ctx).folder("templates"))
+    known = known_templates(open_home(ctx))
     return lambda path, header: detect(str(path), header.metadata, Vocabulary(), known)
 
 

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airochat.cli.common import load_settings, open_home, print_json
+from airochat.cli.common import known_templates, load_settings, open_home, print_json
 from airochat.cli.lazy import report
 from airochat.cli.people import People, find_people
 from airochat.cli.reading import read_text
 from airochat.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airochat.backends.base import ModelInfo
     from airochat.prompt import PromptPlan, Tokenizer
     from airochat.settings import Settings
-    from airochat.templates import Choice, Goal
+    from airochat.templates import Choice, Goal, Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def prompt(
         raise UsageError("Token ids need a model.", "Give one with --model.")
     opened = _loaded(ctx, settings, template) if loads else _named(ctx, model_name or "", template)
     with opened as target:
-        plan = _plan(settings, target, wanted, people, open_home(ctx).folder("templates"))
+        plan = _plan(settings, target, wanted, people, known_templates(open_home(ctx)))
         _show(plan, target, form)
     for warning in (*target.choice.doubts, *plan.warnings):
         report(warning)
@@ -156,18 +154,19 @@ def _loaded(ctx: click.Context, settings: Settings, template: str | None) -> Ite
 
 
 def _choose(ctx: click.Context, name: str, template: str | None, info: ModelInfo | None) -> Choice:
-    from airochat.templates import Templates, choose
+    from airochat.templates import choose
 
-    known = Templates(open_home(ctx).folder("templates"))
+    known = known_templates(open_home(ctx))
     metadata, vocabulary = (info.metadata, info.vocabulary) if info else (None, None)
     return choose(template or "", name, metadata, vocabulary, known)
 
 
-def _plan(settings: Settings, target: _Target, wanted: _Wanted, people: People, folder: Path) -> PromptPlan:
+def _plan(
+    settings: Settings, target: _Target, wanted: _Wanted, people: People, known: Templates
+) -> PromptPlan:
     from airochat.cli.history import read_history
     from airochat.conversation import Message
     from airochat.prompt import assemble
-    from airochat.templates import Templates
 
     messages = read_history(wanted.history, people.user, people.reply_name)
     if wanted.history is None:
@@ -177,7 +176,7 @@ def _plan(settings: Settings, target: _Target, wanted: _Wanted, people: People, 
         text = people.macros(messages, target.info).expand(wanted.text, card=people.card)
         messages.append(Message("new", parent, "user", people.user, text))
     staged = people.staged(
-        target.choice.template, Templates(folder), people.macros(messages, target.info), settings, wanted.goal
+        target.choice.template, known, people.macros(messages, target.info), settings, wanted.goal
     )
     n_ctx = target.info.n_ctx if target.info else 0
     return assemble(

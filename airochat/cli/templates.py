@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airochat.cli.common import json_option, open_home, print_json, print_table, put
+from airochat.cli.common import json_option, known_templates, open_home, print_json, print_table, put
 from airochat.cli.lazy import report
 from airochat.cli.reading import read_file, user_path
 from airochat.errors import StoreError, UsageError
@@ -28,7 +28,7 @@ def templates() -> None:
 @json_option
 @click.pass_context
 def list_templates(ctx: click.Context, as_json: bool) -> None:
-    """List the templates that are shipped, and your own."""
+    """List the templates that are shipped, those of plugins, and your own."""
     known = _known(ctx)
     found = [known.get(name) for one in known.all() for name in _forms(one)]
     if as_json:
@@ -150,9 +150,7 @@ def _forms(template: Family) -> list[str]:
 
 
 def _known(ctx: click.Context) -> Templates:
-    from airochat.templates import Templates
-
-    return Templates(open_home(ctx).folder("templates"))
+    return known_templates(open_home(ctx))
 
 
 def _detect(known: Templates, model: str) -> Choice:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from airochat.cli.common import json_option, load_settings, open_home, print_json, print_table
+from airochat.cli.common import (
+    json_option,
+    load_settings,
+    open_home,
+    plugin_folders,
+    print_json,
+    print_table,
+)
 from airochat.cli.lazy import report
 
 
@@ -17,10 +24,11 @@ def themes() -> None:
 @json_option
 @click.pass_context
 def list_themes(ctx: click.Context, as_json: bool) -> None:
-    """List the themes that are shipped and your own; a star marks the one in use."""
+    """List the themes that are shipped, those of plugins, and your own; a star marks the one in use."""
     from airochat.themes import load_themes
 
-    settings, known = load_settings(ctx), load_themes(open_home(ctx))
+    settings, home = load_settings(ctx), open_home(ctx)
+    known = load_themes(home, plugin_folders(home, "themes"))
     found = [known.get(name) for name in known.names()]
     if as_json:
         rows = [

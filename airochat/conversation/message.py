@@ -15,6 +15,9 @@ Role = Literal["system", "user", "assistant"]
 State = Literal["finished", "stopped", "failed", "running"]
 """How a message ended; ``running`` in a loaded conversation means that its program was killed while writing it."""
 
+TOOLS = "tools"
+"""The name under which the results of calls stand in a conversation, in a message of the role ``system``."""
+
 _id_lock = threading.Lock()
 _last_id = 0
 
@@ -46,6 +49,12 @@ class Provenance:
     """Token counts: prompt, reused, evaluated, generated."""
     raw: str = ""
     """What the model wrote, where the message's text is a tidied version of it."""
+    calls: tuple[Mapping[str, Any], ...] = ()
+    """In a message with results: each call as JSON values.
+
+    These are ``id``, ``tool``, ``arguments``, ``state`` (``done``, ``denied`` or ``failed``), ``text``, ``seed``,
+    ``seconds`` and ``approved``: ``free``, ``once``, ``chat`` or ``always`` for those that were made, else ``no``.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +73,8 @@ class Message:
     tokens: tuple[int, ...] = ()
     """The token ids as generated, if their text is exactly the raw reply; the next prompt reuses them."""
     provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def is_results(self) -> bool:
+        """Whether this message holds the results of the calls in the reply above it."""
+        return self.role == "system" and self.name == TOOLS

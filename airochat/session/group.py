@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from airochat.session.task import Task
     from airochat.store import Store
 
+AUDIENCES = "audience"
+"""Under which name it is kept who knows of which message."""
+
 
 class Group:
     """The cast of one session; works for one character as well, and for none."""
 
     def __init__(self, session: Session, store: Store) -> None:
         self._session = session
-        self._audiences = store.mapping("audience", f"chat:{session.id}")
+        self._audiences = store.mapping(AUDIENCES, f"chat:{session.id}")
         self._known: dict[str, tuple[str, ...]] | None = None
 
     @property

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from airochat.backends import create_backend
+from airochat.backends import OpenBackend, create_backend, offered_name
 from airochat.backends.base import Backend, Loaded, LoadEvent, LoadFailed, Loading, ModelInfo
 from airochat.errors import AirochatError, ModelError
+from airochat.hooks import PluginHost
 from airochat.paths import Home
 from airochat.prompt import count_tokens
 from airochat.session.events import ModelEvent, ModelFailed, ModelLoading, ModelReady
@@ -31,12 +33,18 @@ class CurrentModel:
     """
 
     def __init__(
-        self, settings: Settings, home: Home, templates: Templates, emit: Callable[[ModelEvent], None]
+        self,
+        settings: Settings,
+        home: Home,
+        templates: Templates,
+        emit: Callable[[ModelEvent], None],
+        plugins: PluginHost | None = None,
     ) -> None:
         self._settings = settings
         self._home = home
         self._templates = templates
         self._emit = emit
+        self._plugins = plugins
         self._lock = threading.RLock()
         self._backend: Backend | None = None
         self._started = False
@@ -65,7 +73,7 @@ class CurrentModel:
 
         A name that means nothing is a `ModelError`, and the old model stays.
         """
-        backend = create_backend(ref, self._settings, self._home)
+        backend = self._create(ref)
         with self._lock:
             old, self._backend = self._backend, backend
             self.ref, self._started, self.state = ref, False, None
@@ -137,8 +145,27 @@ class CurrentModel:
 
     def _open(self) -> Backend:
         if self._backend is None:
-            self._backend = create_backend(self.ref, self._settings, self._home)
+            self._backend = self._create(self.ref)
         return self._backend
+
+    def _create(self, ref: str) -> Backend:
+        # Plugins are loaded only for a name that may mean one of theirs.
+        wanted = offered_name(ref) and self._plugins is not None
+        return create_backend(ref, self._settings, self._home, self._offers() if wanted else {})
+
+    def _offers(self) -> dict[str, OpenBackend]:
+        """Return what opens the backends of plugins, by name; each call into a plugin is isolated."""
+        plugins = self._plugins
+        if plugins is None:
+            return {}
+
+        def opener(name: str, owner: str, offer: Any) -> OpenBackend:
+            return lambda rest, options: plugins.use(
+                owner, f"in the backend {name}", lambda: offer.open(rest, options)
+            )
+
+        offered = plugins.offered("register_backends")
+        return {name: opener(name, owner, offer) for name, (owner, offer) in offered.items()}
 
     def _on_load(self, backend: Backend, event: LoadEvent) -> None:
         if backend is not self._backend:

@@ -94,6 +94,8 @@ def message_from(row: sqlite3.Row) -> Message:
     """Return the message that a row holds."""
     blob: bytes = row["tokens"]
     provenance = _object(row["provenance"], f"provenance of message {row['id']}")
+    calls = provenance.get("calls")
+    provenance["calls"] = tuple(filter(_is_object, calls)) if isinstance(calls, list) else ()
     return Message(
         id=row["id"],
         parent=row["parent"],
@@ -110,6 +112,10 @@ def message_from(row: sqlite3.Row) -> Message:
 def to_json(value: Any) -> str:
     """Return compact JSON in ASCII, which any text survives; `TypeError` for what JSON does not have."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _object(text: str, what: str) -> dict[str, Any]:

@@ -59,17 +59,25 @@ class Store:
 
     def create_session(self, record: SessionRecord) -> None:
         """Add a conversation without messages."""
-        row = session_row(record)
         with self._database.writing() as connection:
-            try:
-                connection.execute(
-                    "INSERT INTO sessions (id, title, created, updated, head, settings, deleted) "
-                    "VALUES (:id, :title, :created, :updated, :head, :settings, :deleted)",
-                    row,
-                )
-            except sqlite3.IntegrityError:
-                raise StoreError(f"There already is a session {record.id!r}.") from None
-            journal.begin(connection, record.id, record.head)
+            _create(connection, record)
+
+    def add_sessions(
+        self,
+        chats: Iterable[tuple[SessionRecord, Iterable[Message]]],
+        kept: Iterable[tuple[str, str, str, Any]] = (),
+    ) -> None:
+        """Add conversations with their messages, all or none; their dates stay as they are.
+
+        ``kept`` is what is kept beside them: the name, scope and key of a `mapping`, and the value.
+        """
+        with self._database.writing() as connection:
+            for record, messages in chats:
+                _create(connection, record)
+                rows = (message_row(record.id, message) for message in messages)
+                connection.executemany(_INSERT_MESSAGE, rows)
+            values = ((*place, storable(key), to_json(value)) for *place, key, value in kept)
+            connection.executemany("INSERT INTO plugin_data VALUES (?, ?, ?, ?)", values)
 
     def session(self, session_id: str) -> SessionRecord:
         """Return a conversation by its full id."""
@@ -219,6 +227,18 @@ class Store:
         newest = "; ".join(f"{summary.id} {summary.title!r}" for summary in known[:3])
         hint = f"Did you mean {close[0]!r}?" if close else f"The newest are: {newest or 'none'}."
         return UsageError(f"There is no session {key!r}.", hint)
+
+
+def _create(connection: sqlite3.Connection, record: SessionRecord) -> None:
+    try:
+        connection.execute(
+            "INSERT INTO sessions (id, title, created, updated, head, settings, deleted) "
+            "VALUES (:id, :title, :created, :updated, :head, :settings, :deleted)",
+            session_row(record),
+        )
+    except sqlite3.IntegrityError:
+        raise StoreError(f"There already is a session {record.id!r}.") from None
+    journal.begin(connection, record.id, record.head)
 
 
 def _touch(connection: sqlite3.Connection, session_id: str, head: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,9 +25,14 @@ class _File:
 
 
 class Templates:
-    """All templates made from data, by name; a file in ``user_dir`` takes the place of a shipped one of its name."""
+    """All templates made from data, by name.
 
-    def __init__(self, user_dir: Path | None = None) -> None:
+    A file in ``user_dir`` takes the place of one of its name in ``others``, the folders of plugins, of which a later
+    one wins; and that the place of a shipped one.
+    """
+
+    def __init__(self, user_dir: Path | None = None, others: Iterable[Path] = ()) -> None:
+        self._folders = (*others, *((user_dir,) if user_dir else ()))
         self._user_dir = user_dir
         self._problems: dict[str, TemplateError] = {}
 
@@ -54,26 +60,34 @@ class Templates:
     @property
     def own(self) -> frozenset[str]:
         """The names of the user's own templates."""
-        return frozenset(name for name, file in self._found.items() if Path(file.where).parent != _SHIPPED)
+        return frozenset(name for name in self._found if self.rank(name) == 0)
+
+    def rank(self, name: str) -> int:
+        """Return whose a template is: 0 for the user's own, 1 for one of a plugin, 2 for a shipped one."""
+        folder = Path(self._found[name].where).parent
+        return 0 if folder == self._user_dir else 2 if folder == _SHIPPED else 1
 
     @property
     def problems(self) -> tuple[TemplateError, ...]:
-        """What is wrong with the user's files that could not be read."""
+        """What is wrong with the files of the user and of plugins that could not be read."""
         self.names()
         return tuple(self._problems.values())
 
     @cached_property
     def _found(self) -> dict[str, _File]:
         shipped = {path.stem: _read(path) for path in _SHIPPED.glob("*.toml")}
-        return dict(sorted({**shipped, **self._own()}.items()))
+        added = [self._in(folder) for folder in self._folders]
+        return dict(
+            sorted({name: file for files in (shipped, *added) for name, file in files.items()}.items())
+        )
 
-    def _own(self) -> dict[str, _File]:
+    def _in(self, folder: Path) -> dict[str, _File]:
         found: dict[str, _File] = {}
         try:
-            paths = sorted(self._user_dir.glob("*.toml")) if self._user_dir else []
+            paths = sorted(folder.glob("*.toml"))
         except OSError as error:
-            self._problems[""] = TemplateError(
-                f"The folder {self._user_dir} cannot be read: {error.strerror}."
+            self._problems[str(folder)] = TemplateError(
+                f"The folder {folder} cannot be read: {error.strerror}."
             )
             return found
         for path in paths:

@@ -179,8 +179,8 @@ def _trained_as(read: AiroborosName, model: _Model) -> str:
 
 
 def _of_version(version: str, templates: Templates) -> tuple[Family | None, bool]:
-    """Return the family of a version, a user's own before a shipped one, and whether it is only inferred."""
-    for family in sorted(templates.all(), key=lambda family: family.name not in templates.own):
+    """Return the family of a version, a user's own first and a shipped one last, and whether it is only inferred."""
+    for family in sorted(templates.all(), key=lambda family: templates.rank(family.name)):
         if version in family.versions or version in family.inferred:
             return family, version in family.inferred
     return None, False

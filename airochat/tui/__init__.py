@@ -21,7 +21,7 @@ def run(manager: SessionManager, session: Session | None = None, theme: str | No
     from airochat.tui.hangup import leave_at_hangup
     from airochat.tui.splash import splash, unsplash
 
-    known = load_themes(manager.home)
+    known = load_themes(manager.home, manager.plugins.data_folders("themes"))
     chosen = known.get(theme) if theme else None
     splash()
     # Collecting garbage while modules are read and the first frame is made costs a fifth of that time.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 SUFFIXES = frozenset((".png", ".apng", ".webp", ".json", ".yaml", ".yml", ".charx"))
 """How the names of files end that may hold a card."""
+
+CHATS = frozenset((".jsonl",))
+"""How the names of files end that may hold a chat, and never a card."""
 
 MAX_TEXT = 100_000
 """Characters beyond which a pasted text is no list of paths."""
@@ -16,8 +20,12 @@ MAX_TEXT = 100_000
 
 def card_paths(text: str) -> list[Path]:
     """Return the card files that a pasted text names; empty if any of it is something else."""
-    found = paths(text)
-    return found if all(path.suffix.lower() in SUFFIXES and is_file(path) for path in found) else []
+    return _files(text, SUFFIXES)
+
+
+def chat_paths(text: str) -> list[Path]:
+    """Return the chat files that a pasted text names; empty if any of it is something else."""
+    return _files(text, CHATS)
 
 
 def paths(text: str) -> list[Path]:
@@ -43,6 +51,11 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def _files(text: str, suffixes: Collection[str]) -> list[Path]:
+    found = paths(text)
+    return found if all(path.suffix.lower() in suffixes and is_file(path) for path in found) else []
 
 
 def _in_line(line: str) -> list[Path]:

@@ -197,3 +197,18 @@ def test_a_file_with_a_colon_in_its_name_is_a_problem_and_no_template(tmp_path: 
     templates = Templates(tmp_path)
     assert "a:b" not in templates.names()
     assert ["colon" in str(problem) for problem in templates.problems] == [True]
+
+
+def test_folders_of_plugins_stand_between_the_users_own_and_the_shipped(tmp_path: Path) -> None:
+    own, first, second = (tmp_path / name for name in ("own", "first", "second"))
+    for folder, names in ((own, "a"), (first, "abc"), (second, "b")):
+        folder.mkdir()
+        for name in (*names, "chatml"):
+            (folder / f"{name}.toml").write_text(GOOD.replace("Mine", f"{name} of {folder.name}"))
+    (first / "broken.toml").write_text("title = ")
+    templates = Templates(own, [first, second, tmp_path / "missing"])
+    assert [templates.get(name).title for name in "abc"] == ["a of own", "b of second", "c of first"]
+    assert templates.get("chatml").title == "chatml of own"
+    assert [templates.rank(name) for name in ("a", "c", "alpaca")] == [0, 1, 2]
+    assert templates.own == {"a", "chatml"}
+    assert "broken.toml" in templates.problems[0].message

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airochat.tui.pasted import MAX_TEXT, card_paths, expand, paths
+from airochat.tui.pasted import MAX_TEXT, card_paths, chat_paths, expand, paths
 
 
 @pytest.fixture
@@ -49,3 +49,11 @@ def test_a_folder_stands_for_what_may_be_cards_in_it(cards: tuple[Path, Path], t
     (tmp_path / "notes.txt").touch()
     assert expand(tmp_path) == sorted(cards)
     assert expand(tmp_path / "none") == [tmp_path / "none"]
+
+
+def test_chats_are_told_from_cards(cards: tuple[Path, Path], tmp_path: Path) -> None:
+    chat = tmp_path / "Maya - 2024.JSONL"
+    chat.touch()
+    assert chat_paths(str(chat)) == [chat]
+    assert card_paths(str(chat)) == chat_paths(str(cards[0])) == chat_paths(f"{chat}\n{cards[0]}") == []
+    assert chat_paths(str(tmp_path / "none.jsonl")) == []

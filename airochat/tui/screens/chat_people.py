@@ -19,9 +19,14 @@ from airochat.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from airochat.session import Session, SessionManager
+    from airochat.session.exchange import Imports
     from airochat.tui.app import AirochatApp
     from airochat.tui.desk import Desk
     from airochat.tui.screens.import_cards import Arrived
+
+
+_WARNINGS = 3
+"""How many warnings of an import are shown."""
 
 
 class ChatPeople(Screen[None]):
@@ -120,8 +125,13 @@ class ChatPeople(Screen[None]):
 
     @on(Composer.FilesPasted)
     def _files_pasted(self, event: Composer.FilesPasted) -> None:
-        """Offer to import card files whose paths were pasted or dropped here; other files stay paths."""
+        """Offer to import the cards or chats whose paths were pasted or dropped here; other files stay paths."""
         from airochat.characters.read import read_card_file
+        from airochat.tui.pasted import CHATS
+
+        if event.paths[0].suffix.lower() in CHATS:
+            self._offer_chats(event)
+            return
 
         def offer(result: list[str] | AirochatError) -> None:
             if isinstance(result, AirochatError) or self.app.screen is not self:
@@ -139,9 +149,40 @@ class ChatPeople(Screen[None]):
     def _import(self, pasted: Composer.FilesPasted) -> None:
         from airochat.tui.screens.import_cards import ImportScreen
 
-        if self.composer.text.count(pasted.text) == 1:
-            self.composer.restore(self.composer.full_text.replace(pasted.text, ""))
+        self._take_back(pasted.text)
         self.app.push_screen(ImportScreen(self.manager, pasted.paths), self._imported)
+
+    def _take_back(self, text: str) -> None:
+        """Take a pasted text out of the composer, if it stands there once."""
+        if self.composer.text.count(text) == 1:
+            self.composer.restore(self.composer.full_text.replace(text, ""))
+
+    def _offer_chats(self, event: Composer.FilesPasted) -> None:
+        one = event.paths[0].name if len(event.paths) == 1 else f"these {len(event.paths)} chats"
+        answers = [("import", f"import {one_line(one, 60)}"), ("", "no, it is a text to send")]
+        screen = AskScreen("Is this a chat to go on with?", answers, event.text)
+        self.app.push_screen(screen, lambda answer: self._import_chats(event) if answer else None)
+
+    def _import_chats(self, event: Composer.FilesPasted) -> None:
+        self._take_back(event.text)
+
+        def work() -> Imports:
+            return [self.manager.import_chats(path) for path in event.paths][-1]
+
+        cast("AirochatApp", self.app).bridge.run(work, self._chats_imported)
+
+    def _chats_imported(self, result: Imports | AirochatError) -> None:
+        if isinstance(result, AirochatError):
+            self.activity.problem(result.message, result.hint)
+            return
+        try:
+            self.open(self.manager.load(result.sessions[-1]))
+        except AirochatError as error:
+            self.activity.problem(error.message, error.hint)
+        for warning in result.warnings[:_WARNINGS]:
+            self.tell(warning)
+        if len(result.warnings) > _WARNINGS:
+            self.tell(f"{len(result.warnings) - _WARNINGS} more things were not taken over as they are.")
 
     def _imported(self, arrived: Arrived | None) -> None:
         if arrived is not None:

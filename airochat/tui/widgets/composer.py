@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from airochat.text import clean
-from airochat.tui.pasted import card_paths
+from airochat.tui.pasted import card_paths, chat_paths
 
 NEWLINES = frozenset({"ctrl+j", "shift+enter", "shift+\r", "alt+enter", "ctrl+enter"})
 """Keys that begin a new line; terminals other than the newest only ever send the first."""
@@ -51,7 +51,7 @@ class Composer(TextArea):
             self.what = what
 
     class FilesPasted(Message):
-        """What was pasted names files that may be cards."""
+        """What was pasted names files that may be cards, or files that may be chats."""
 
         def __init__(self, text: str, paths: list[Path]) -> None:
             super().__init__()
@@ -116,7 +116,7 @@ class Composer(TextArea):
         event.stop()
         if result := self._replace_via_keyboard(self._shortened(clean(event.text)), *self.selection):
             self.move_cursor(result.end_location)
-        if found := card_paths(event.text):
+        if found := card_paths(event.text) or chat_paths(event.text):
             self.post_message(self.FilesPasted(clean(event.text), found))
 
     def _shortened(self, text: str) -> str:
