@@ -7,13 +7,17 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from airochat.hooks import (
+    Act,
     Block,
     BlocksDraft,
     ChatContext,
     Command,
     MacroCall,
     MacroFunction,
+    Outcome,
+    Panel,
     TurnFacts,
+    View,
     hookimpl,
 )
 
@@ -35,6 +39,20 @@ def register_commands(register: Callable[[Command], None]) -> None:
 def register_macros(register: Callable[[str, MacroFunction], None]) -> None:
     """Offer ``{{outlet::NAME}}``, where entries stand that ask for it."""
     register("outlet", outlet)
+
+
+@hookimpl
+def register_panels(register: Callable[[Panel], None]) -> None:
+    """Offer the lorebook editor."""
+    register(
+        Panel(
+            "lorebook",
+            "Lorebooks",
+            "The lorebooks of this chat: what they add to the prompt, and their entries.",
+            show_panel,
+            act_on_panel,
+        )
+    )
 
 
 @hookimpl
@@ -62,6 +80,20 @@ def lore(context: ChatContext, words: str) -> str:
     from .commands import run
 
     return run(_desk(), context, words)
+
+
+def show_panel(context: ChatContext, place: str) -> View:
+    """Show what is at a place of the editor."""
+    from .panel import show
+
+    return show(_desk(), context, place)
+
+
+def act_on_panel(context: ChatContext, done: Act) -> Outcome:
+    """Do what the user did in the editor."""
+    from .panel import act
+
+    return act(_desk(), context, done)
 
 
 def outlet(call: MacroCall) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from airochat.checks import did_you_mean
 from airochat.errors import AirochatError, UsageError
@@ -22,18 +22,20 @@ USAGE: Final = (
     "/lore [why|last [ENTRY] | add FILE [global|card|persona] | remove|on|off NAME | freeze|thaw ENTRY | "
     "export NAME FILE [FORM] | set NAME VALUE]"
 )
-_PLACES: Final[Mapping[str, Place]] = {
+PLACES: Final[Mapping[str, Place]] = {
     "global": "global",
     "chat": "chat",
     "card": "card",
     "persona": "persona",
 }
-_BELONGS: Final[Mapping[Place, str]] = {
+"""Where a book can be used, by the words for it."""
+BELONGS: Final[Mapping[Place, str]] = {
     "global": "in all chats",
     "chat": "in this chat",
     "card": "with this character",
     "persona": "with this persona",
 }
+"""The same, as people say it."""
 _SHOWN: Final = 40
 
 
@@ -58,7 +60,7 @@ def show(look: Look) -> str:
         off = ", off in this chat" if book.name in look.shelf.off else ""
         count = len(book.entries)
         embedded = id(book) in own and book.name not in _added(look)
-        where = "in the card" if embedded else _BELONGS[place]
+        where = "in the card" if embedded else BELONGS[place]
         lines.append(f"  {one_line(book.name, 60)}: {count:,} {_noun(count, 'entry')}, {where}{off}")
     found = look.found
     limit = "" if found.total is None else f" of {found.total:,}"
@@ -98,7 +100,7 @@ def _told(look: Look, rest: str) -> str:
 def _at_last_reply(desk: Desk, context: ChatContext) -> Look:
     for number in range(len(context.history) - 1, 0, -1):
         if context.history[number].role == "assistant":
-            return desk.look(context, context.history[:number])
+            return desk.look(context, context.history[:number], context.history[number])
     raise UsageError("There is no reply yet.", "/lore why tells what the next prompt will have.")
 
 
@@ -122,7 +124,7 @@ def find_entry(look: Look, name: str) -> Entry:
 
 def _add(desk: Desk, context: ChatContext, rest: str) -> str:
     file, _, last = rest.rpartition(" ")
-    place = _PLACES.get(last)
+    place = PLACES.get(last)
     if place is None or not file:
         file, place = rest, "chat"
     if not file:
@@ -132,7 +134,7 @@ def _add(desk: Desk, context: ChatContext, rest: str) -> str:
     path = Path(file.strip().strip("\"'")).expanduser()
     book, odd = desk.library.add(context, path, place)
     count = len(book.entries)
-    lines = [f"{book.name} is used {_BELONGS[place]}: {count:,} {_noun(count, 'entry')}."]
+    lines = [f"{book.name} is used {BELONGS[place]}: {count:,} {_noun(count, 'entry')}."]
     return "\n".join([*lines, *odd[:10]])
 
 
@@ -152,12 +154,17 @@ def _switch(on: bool) -> Callable[[Desk, ChatContext, str], str]:
         except UsageError:
             entry = find_entry(look, rest)
             key, name = entry.key, why.name(entry)
-        kept = context.data.get("off")
-        others = [one for one in kept if one != key] if isinstance(kept, list) else []
-        context.data["off"] = others if on else [*others, key]
+        switch_off(context, key, not on)
         return f"{name} is {'on' if on else 'off'} in this chat."
 
     return switch
+
+
+def switch_off(context: ChatContext, key: str, off: bool) -> None:
+    """Switch a book, by its name, or an entry, by its key, off in this chat or on."""
+    kept = context.data.get("off")
+    others = [one for one in kept if one != key] if isinstance(kept, list) else []
+    context.data["off"] = [*others, key] if off else others
 
 
 def _freeze(desk: Desk, context: ChatContext, rest: str) -> str:
@@ -236,15 +243,17 @@ def _set(desk: Desk, context: ChatContext, rest: str) -> str:
     if len(words) > 2 + here:
         raise UsageError("That is too much.", "/lore set NAME VALUE, or /lore set NAME VALUE chat")
     kept = context.data if here else context.storage("global")
-    stored = kept.get("settings")
-    stored = dict(stored) if isinstance(stored, dict) else {}
     if words[1] == "default":
         checked(name, _value(options, name) if name in NAMES else "")
-        stored.pop(name, None)
-    else:
-        stored[name] = checked(name, words[1])
-    kept["settings"] = stored
+    store(kept, {name: None if words[1] == "default" else checked(name, words[1])})
     return f"{name} is {_value(desk.options(context), name)}{' in this chat' if here else ''}."
+
+
+def store(kept: MutableMapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """Keep settings of all chats or of one; None takes the default back."""
+    stored = kept.get("settings")
+    both = {**(stored if isinstance(stored, dict) else {}), **changes}
+    kept["settings"] = {name: value for name, value in both.items() if value is not None}
 
 
 def _value(options: Options, name: str) -> str:

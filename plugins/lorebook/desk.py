@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airochat.conversation import Message
 from airochat.hooks import Block, ChatContext
@@ -20,10 +20,14 @@ from .scan import Scan
 from .scene import Found, Said, Scene
 from .timed import Record, Timed, effects, lasting
 
+if TYPE_CHECKING:
+    from airochat.characters import Card
+
 REPLY: Final = 512
-"""Tokens that a reply is taken to have, since what it may have is the turn's affair."""
+"""Tokens that a reply is taken to have where what is kept for it is not known."""
 PATIENCE: Final = 3.5
 """Seconds for which a prompt waits for its lore; a hook that takes 5 is switched off."""
+_Value = TypeVar("_Value")
 _RECORD: Final = "fired:"
 """Begins the keys under which a chat keeps what fired; the id of the newest message follows."""
 _KEPT: Final = 8
@@ -74,8 +78,10 @@ class Desk:
             {**(shared if isinstance(shared, dict) else {}), **(own if isinstance(own, dict) else {})}
         )
 
-    def look(self, context: ChatContext, history: Sequence[Message] | None = None) -> Look:
-        """Scan a chat as it is, or as it was with these messages."""
+    def look(
+        self, context: ChatContext, history: Sequence[Message] | None = None, reply: Message | None = None
+    ) -> Look:
+        """Scan a chat as it is, or as it was with these messages, when ``reply`` was written."""
         with self._lock:
             options = self.options(context)
             shelf = self.library.shelf(context, options)
@@ -84,7 +90,7 @@ class Desk:
             used = shelf.used
             entries = sorted_entries(used, options)
             ring = self._ring(context, entries, options, shelf)
-            scene = self._scene(context, messages, entries, shelf, frozen)
+            scene = self._scene(context, messages, entries, frozen, trigger_of(context, messages, reply))
             books: dict[str, Book] = {}
             for found in used.values():
                 for book in found:
@@ -104,23 +110,10 @@ class Desk:
 
         What has begun goes on, so that the next prompt has its lore.
         """
-        made: list[list[Block]] = []
-        errors: list[Exception] = []
-
-        def work() -> None:
-            try:
-                made.append(self.blocks(context))
-            except Exception as error:
-                errors.append(error)
-
-        worker = threading.Thread(target=work, name="airochat-lore", daemon=True)
-        worker.start()
-        worker.join(seconds)
-        if errors:
-            raise errors[0]
-        if not made:
+        found = in_time(lambda: self.blocks(context), seconds)
+        if found is None:
             context.log.warning("The lorebooks of this chat are still being read; a prompt is without them.")
-        return made[0] if made else []
+        return found or []
 
     def around_note(self, context: ChatContext, blocks: list[Block]) -> list[Block]:
         """Return the blocks of a prompt with the entries of the author's note where that stands."""
@@ -134,7 +127,7 @@ class Desk:
     def remember(self, context: ChatContext, message: Message) -> None:
         """Keep which entries with a lasting effect were in the prompt of a reply."""
         parent = message.parent
-        look = self.look(context, context.tree.path(parent))
+        look = self.look(context, context.tree.path(parent), message)
         lasting_ones = [
             [fired.entry.key, fired.entry.digest] for fired in look.found.fired if lasting(fired.entry)
         ]
@@ -162,10 +155,10 @@ class Desk:
         context: ChatContext,
         messages: Sequence[Message],
         entries: Sequence[Entry],
-        shelf: Shelf,
         frozen: Sequence[Frozen],
+        trigger: str,
     ) -> Scene:
-        card = context.card
+        card = speaking(context)
         off = context.data.get("off")
         held = {one.key: f"is frozen {_below(one, messages)}" for one in frozen}
         for name in off if isinstance(off, list) else ():
@@ -179,10 +172,53 @@ class Desk:
             greeting=_greeting(context, messages),
             replies=sum(one.role == "assistant" for one in messages),
             seed=f"{context.session_id}\n{messages[-1].id if messages else ''}",
-            room=max(context.n_ctx - REPLY, context.n_ctx // 2),
+            trigger=trigger,
+            room=max(context.n_ctx - (context.reply_tokens or REPLY), context.n_ctx // 2),
             timed=timed,
             held_back=held,
         )
+
+
+def in_time(work: Callable[[], _Value], seconds: float) -> _Value | None:
+    """Return what ``work`` returns, or None if that takes longer; it goes on then. Raises what it raises."""
+    made: list[_Value] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            made.append(work())
+        except Exception as error:
+            errors.append(error)
+
+    worker = threading.Thread(target=run, name="airochat-lore", daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if errors:
+        raise errors[0]
+    return made[0] if made else None
+
+
+def speaking(context: ChatContext) -> Card | None:
+    """Return the character that is to speak; where that is not known, the chat's own one."""
+    named = (card for card in context.cards if context.speaker in (card.name, card.called))
+    return next(named, context.card) if context.speaker else context.card
+
+
+def trigger_of(context: ChatContext, messages: Sequence[Message], reply: Message | None = None) -> str:
+    """Return how a reply was or is asked for, in the words of `TRIGGERS`.
+
+    A reply beside another one is a swipe, whatever key was pressed for it.
+    """
+    if context.purpose != "reply":
+        return {"continue": "continue", "user": "impersonate"}.get(context.purpose, "normal")
+    if not messages:
+        return "normal"
+    tree = context.tree
+    found = [tree[one] for one in tree.children.get(messages[-1].id, ())]
+    others = [one.id for one in found if one.role == "assistant"]
+    if reply is not None:
+        others = others[: others.index(reply.id)] if reply.id in others else []
+    return "swipe" if others else "normal"
 
 
 def frozen_in(context: ChatContext, messages: Sequence[Message]) -> tuple[Frozen, ...]:
@@ -245,7 +281,7 @@ def _greeting(context: ChatContext, messages: Sequence[Message]) -> int | None:
 
 
 def _extras(context: ChatContext) -> dict[str, str]:
-    card, persona = context.card, context.persona
+    card, persona = speaking(context), context.persona
     found = {"match_persona_description": persona.description if persona else ""}
     if card is not None:
         note = card.extensions.get("depth_prompt")

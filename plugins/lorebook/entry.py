@@ -33,6 +33,15 @@ ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant")
 """Who says an entry at a depth, by number."""
 AND_ANY, NOT_ALL, NOT_ANY, AND_ALL = range(4)
 """How secondary keys count: one is there, not all are, none is, all are."""
+TRIGGERS: Final[Mapping[str, str]] = {
+    "normal": "a reply",
+    "continue": "going on with a reply",
+    "impersonate": "what you say next",
+    "swipe": "another reply",
+    "regenerate": "another reply",
+    "quiet": "questions beside the chat, for which there is no lore here",
+}
+"""How a reply is asked for, by the words that entries have for it, and what that is."""
 SOURCES: Final[Mapping[str, str]] = {
     "match_persona_description": "the persona",
     "match_character_description": "the description",

@@ -39,8 +39,12 @@ def read_content(
     *,
     name: str = "",
     every_decorator: bool = True,
+    empty: bool = False,
 ) -> tuple[Book, tuple[CardWarning, ...]]:
-    """Read the content of a file; see `read_file`. The book is called ``name`` if that is given."""
+    """Read the content of a file; see `read_file`. The book is called ``name`` if that is given.
+
+    Unless ``empty``, one without entries is refused.
+    """
     stem = Path(file_name).stem
     odd: tuple[CardWarning, ...] = ()
     if is_png(content):
@@ -52,7 +56,7 @@ def read_content(
     plain = plain_book(raw, where)
     name = name or safe_name(str(plain.get("name") or "")) or safe_name(stem) or "lore"
     book, more = read_book({**plain, "name": name}, where, every_decorator=every_decorator)
-    if not book.entries:
+    if not book.entries and not empty:
         raise CardError(f"{where} has no entries.")
     return book, (*odd, *more)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .entry import Entry
 from .scene import Cause, Scene
+
+_ALIKE: Final = {"swipe": {"swipe", "regenerate"}}
+"""Words for the same, here: the tree of messages keeps what was there before."""
 
 
 def barred(entry: Entry, scene: Scene) -> str:
@@ -12,7 +17,7 @@ def barred(entry: Entry, scene: Scene) -> str:
         return "is disabled in its book"
     if entry.key in scene.held_back:
         return scene.held_back[entry.key]
-    if entry.triggers and scene.trigger not in entry.triggers:
+    if entry.triggers and not _ALIKE.get(scene.trigger, {scene.trigger}) & set(entry.triggers):
         return f"is only for {', '.join(entry.triggers)}, and this is {scene.trigger}"
     who = _wrong_character(entry, scene)
     if who:

@@ -8,6 +8,7 @@ what is switched off there.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -38,6 +39,8 @@ class Shelf:
     books: Mapping[Place, tuple[Book, ...]]
     off: frozenset[str]
     problems: tuple[str, ...] = ()
+    embedded: tuple[Book, ...] = ()
+    """Those that are part of a card."""
 
     @property
     def used(self) -> dict[Place, tuple[Book, ...]]:
@@ -85,8 +88,9 @@ class Library:
             place: tuple(self._read(context, files, names, options, problems))
             for place, names in listed.items()
         }
-        books["card"] = (*self._of_cards(context, options, problems), *books["card"])
-        return Shelf(books, frozenset(_texts(chat.get("off"))), tuple(problems))
+        embedded = tuple(self.of_cards(context, options, problems))
+        books["card"] = (*embedded, *books["card"])
+        return Shelf(books, frozenset(_texts(chat.get("off"))), tuple(problems), embedded)
 
     def add(self, context: ChatContext, path: Path, place: Place) -> tuple[Book, list[str]]:
         """Copy a book into the plugin's folder for a place; return it, and what is odd about it."""
@@ -96,6 +100,11 @@ class Library:
             reason = getattr(error, "strerror", None) or "it is no path"
             raise CardError(f"The lorebook {one_line(str(path), 200)} cannot be read: {reason}.") from None
         book, odd = read_content(content, path.name, f"The lorebook {one_line(str(path), 200)}")
+        self.keep(context, book, place)
+        return book, [str(warning) for warning in odd]
+
+    def keep(self, context: ChatContext, book: Book, place: Place) -> None:
+        """Write a book into the plugin's folder for a place; one of its name that was added before is replaced."""
         everywhere = context.storage("global")
         files = dict(_table(everywhere.get("files")))
         if place == "persona" and context.persona is None:
@@ -103,10 +112,25 @@ class Library:
         if place == "card" and not context.cards:
             raise UsageError("This chat has no character.")
         file = str(files.get(book.name) or _file_name(book.name, files.values()))
-        _write(context.folder / FOLDER / file, written(book))
+        path = context.folder / FOLDER / file
+        _write(path, written(book))
+        self._files.pop(str(path), None)
         everywhere["files"] = {**files, book.name: file}
         self._list(context, place, book.name, there=True)
-        return book, [str(warning) for warning in odd]
+
+    def added(self, context: ChatContext, name: str, options: Options) -> Book | None:
+        """Return a book that was added, wherever it is used; None if there is none of the name."""
+        file = _table(context.storage("global").get("files")).get(name)
+        if not isinstance(file, str):
+            return None
+        return self._file(context.folder / FOLDER / Path(file).name, name, options.decorators == "all")
+
+    def rewrite(self, context: ChatContext, name: str, document: Mapping[str, Any]) -> None:
+        """Write the file of a book that was added anew; ``document`` is what it will hold."""
+        path = context.folder / FOLDER / Path(str(_table(context.storage("global").get("files"))[name])).name
+        _write(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        # Its size and time may be the same as before.
+        self._files.pop(str(path), None)
 
     def remove(self, context: ChatContext, name: str) -> str:
         """Take a book that was added out of every place, and delete its file; return its name."""
@@ -170,12 +194,13 @@ class Library:
         known = self._files.get(str(path))
         if known is None or known[0] != stamp:
             book, _ = read_content(
-                path.read_bytes(), path.name, f"The lorebook {path}", name=name, every_decorator=every
-            )
+                path.read_bytes(), path.name, f"The lorebook {path}",
+                name=name, every_decorator=every, empty=True,
+            )  # fmt: skip
             known = self._files[str(path)] = stamp, book
         return known[1]
 
-    def _of_cards(self, context: ChatContext, options: Options, problems: list[str]) -> list[Book]:
+    def of_cards(self, context: ChatContext, options: Options, problems: list[str]) -> list[Book]:
         """Return the books in the cards, under names of which no two are the same."""
         found: list[Book] = []
         every = options.decorators == "all"

@@ -73,7 +73,7 @@ PARITY: Final[Mapping[str, Any]] = {
     "delay_levels": "always",
 }
 """What SillyTavern does."""
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "strategy": ("character", "global", "even"),
     "compat": ("airochat", "sillytavern"),
     "words": ("unicode", "ascii"),
@@ -84,7 +84,8 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "depth_zero": ("recursion", "nothing"),
     "delay_levels": ("found", "always"),
 }
-_PERCENT: Final = ("budget", "constants_share")
+"""The settings that are one of some words."""
+PERCENT: Final = ("budget", "constants_share")
 NAMES: Final = tuple(one.name for one in fields(Options))
 
 
@@ -104,16 +105,16 @@ def checked(name: str, value: Any) -> Any:
     """Return the value of a setting from a text or a stored value; `UsageError` says what it takes."""
     if name not in NAMES:
         raise UsageError(f"There is no setting {one_line(name, 40)!r}.", did_you_mean(name, NAMES))
-    if name in _CHOICES:
-        if value not in _CHOICES[name]:
+    if name in CHOICES:
+        if value not in CHOICES[name]:
             raise UsageError(
-                f"{one_line(str(value), 40)!r} is no {name}.", f"Choose from {', '.join(_CHOICES[name])}."
+                f"{one_line(str(value), 40)!r} is no {name}.", f"Choose from {', '.join(CHOICES[name])}."
             )
         return value
     if isinstance(getattr(Options(), name), bool):
         return _flag(name, value)
     text = str(value)
-    most = 100 if name in _PERCENT else LARGEST
+    most = 100 if name in PERCENT else LARGEST
     if isinstance(value, bool) or not (
         text.isascii() and text.isdigit() and len(text) < 8 and int(text) <= most
     ):

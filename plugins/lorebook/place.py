@@ -98,13 +98,22 @@ def around_note(placed: Sequence[Block], options: Options) -> list[Block]:
     """
     note = next((block for block in placed if block.source == NOTE), None)
     made = []
+    around: dict[int, list[Block]] = {_ABOVE: [], _BELOW: []}
     for block in placed:
-        if block.source.startswith("plugin:lorebook/") and block.depth is not None:
-            if note is not None and block.order in (_ABOVE, _BELOW):
+        lore = block.source.startswith("plugin:lorebook/") and block.depth is not None
+        if lore and block.order in around:
+            if note is not None and note.depth is None:
+                around[block.order].append(replace(block, depth=None, order=note.order))
+                continue
+            if note is not None:
                 block = replace(block, depth=note.depth, role=note.role, order=note.order + block.order)
-            elif block.order in (_ABOVE, _BELOW) and options.without_note == "lose":
+            elif options.without_note == "lose":
                 continue
         made.append(block)
+    if note is not None and note.depth is None:
+        # In the head, what is of one order stands as it is given.
+        at = made.index(note)
+        made[at : at + 1] = [*around[_ABOVE], note, *around[_BELOW]]
     return made
 
 

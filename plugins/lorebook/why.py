@@ -36,7 +36,7 @@ def overview(look: Look) -> str:
             cause = f" ({one.cause.words})" if one.cause else ""
             lines.append(f"  {name(one.entry)}: {one.reason}{cause}")
         lines += _rest(len(skipped))
-    near = dict(_deeper(look))
+    near = dict(deeper(look))
     if near:
         lines.append("Near misses, which a larger scan depth would find:")
         lines += [f"  {name(entry)}: {words}" for entry, words in list(near.items())[:_SHOWN]]
@@ -50,6 +50,16 @@ def explain(look: Look, entry: Entry) -> str:
     fired = next((one for one in look.found.fired if one.entry.key == entry.key), None)
     lines = list(_about(look, fired)) if fired else list(_why_not(look, entry))
     return "\n".join([f"{name(entry)}: {'in the prompt' if fired else 'not in the prompt'}", *lines])
+
+
+def reason(look: Look, entry: Entry) -> str:
+    """Return in a few words why an entry is not in the prompt."""
+    skipped = look.found.skipped.get(entry.key)
+    if entry.book in look.shelf.off:
+        return "its lorebook is off in this chat"
+    if why := barred(entry, look.scene) or (skipped.reason if skipped else ""):
+        return why
+    return "none of its keys is there" if entry.keys else "has no keys"
 
 
 def name(entry: Entry) -> str:
@@ -154,7 +164,7 @@ def _near_key(look: Look, lock: Lock, messages: list[str], depth: int) -> Iterat
             return
 
 
-def _deeper(look: Look) -> Iterator[tuple[Entry, str]]:
+def deeper(look: Look) -> Iterator[tuple[Entry, str]]:
     """Yield the entries of which a key stands in a message that is too old."""
     there = {fired.entry.key for fired in look.found.fired} | look.found.skipped.keys()
     ring = look.ring

@@ -7,19 +7,44 @@ from pathlib import Path
 
 from airochat.checks import did_you_mean
 from airochat.errors import UsageError
-from airochat.hooks import ChatContext, Command, UserMessageDraft, hookimpl
+from airochat.hooks import (
+    Act,
+    Button,
+    ChatContext,
+    Command,
+    Field,
+    Outcome,
+    Panel,
+    Row,
+    Rows,
+    Setting,
+    Text,
+    UserMessageDraft,
+    View,
+    hookimpl,
+)
 from airochat.text import one_line
 
 USAGE = "/qr [NAME [WORDS] | add [global] NAME TEXT | remove NAME | import FILE [global]]"
 KEY = "replies"
 EVERYWHERE = "global"
 VERBS = ("add", "remove", "import")
+_NAME = Setting("called", "text", "", label="name")
+_TEXT = Setting("text", "lines", "", "Macros are expanded when it is said.")
+_EVERYWHERE = Setting("everywhere", "bool", False, label="in all chats")
+_ROW_BUTTONS = (Button("edit", "Edit"), Button("remove", "Remove", "Forget this quick reply?"))
 
 
 @hookimpl
 def register_commands(register: Callable[[Command], None]) -> None:
     """Offer ``/qr``."""
     register(Command("qr", "Quick replies: texts that you say often.", USAGE, quick_reply))
+
+
+@hookimpl
+def register_panels(register: Callable[[Panel], None]) -> None:
+    """Offer the quick replies as a table, with a form for one."""
+    register(Panel("quick_replies", "Quick replies", "Texts that you say often.", show_panel, act))
 
 
 @hookimpl
@@ -80,10 +105,8 @@ def add(context: ChatContext, rest: str) -> str:
 def remove(context: ChatContext, name: str) -> str:
     """Forget a quick reply; that of this chat, or else the one of all chats."""
     for place in ("chat", EVERYWHERE):
-        found = dict(kept(context, place))
-        if name in found:
-            del found[name]
-            context.storage(place)[KEY] = found  # type: ignore[arg-type]
+        if name in kept(context, place):
+            drop(context, place, name)
             return f"{name} is gone."
     raise UsageError(f"There is no quick reply {one_line(name, 40)!r}.", did_you_mean(name, known(context)))
 
@@ -100,6 +123,55 @@ def take_in(context: ChatContext, rest: str) -> str:
     found, odd = read_file(Path(file).expanduser())
     keep(context, place, found)
     return "\n".join([f"Added: {', '.join(found)}.", *odd])
+
+
+def show_panel(context: ChatContext, place: str) -> View:
+    """Return the table, and the form with the quick reply that ``place`` names, or an empty one."""
+    own, found = kept(context, "chat"), known(context)
+    rows = tuple(
+        Row(name, (name, text, "in this chat" if name in own else "in all chats"))
+        for name, text in sorted(found.items())
+    )
+    name = place if place in found else ""
+    mark = context.settings["mark"]
+    told = [Text(f"{mark}NAME as a message says it.", "soft")] if mark else []
+    return View(
+        "Quick replies",
+        (
+            *told,
+            Rows("replies", ("name", "text", "where"), rows, _ROW_BUTTONS, "There are none yet."),
+            Text("Change one" if name else "Add one", "heading"),
+            Field(_NAME, name),
+            Field(_TEXT, found.get(name, "")),
+            Field(_EVERYWHERE, bool(name) and name not in own),
+            Button("save", "Save"),
+        ),
+    )
+
+
+def act(context: ChatContext, done: Act) -> Outcome:
+    """Do what the user did in the panel."""
+    if done.button == "edit":
+        return Outcome(place=done.row)
+    if done.button == "remove":
+        return Outcome(remove(context, done.row), "")
+    name = " ".join(done.values["called"].replace('"', "").lower().split())
+    where = EVERYWHERE if done.values["everywhere"] else "chat"
+    text = done.values["text"].strip()
+    if not name or not text or name in VERBS:
+        raise UsageError("A quick reply takes a name and a text.", f"The name is none of {', '.join(VERBS)}.")
+    keep(context, where, {name: text})
+    other = "chat" if where == EVERYWHERE else EVERYWHERE
+    if done.place == name and name in kept(context, other):
+        # It was moved.
+        drop(context, other, name)
+    return Outcome(f"{name} is kept.", "")
+
+
+def drop(context: ChatContext, place: str, name: str) -> None:
+    """Forget a quick reply of this chat, or of all."""
+    found = {one: text for one, text in kept(context, place).items() if one != name}
+    context.storage(place)[KEY] = found  # type: ignore[arg-type]
 
 
 def filled(context: ChatContext, name: str, words: str) -> str:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
-from airochat.hooks import BlocksDraft, ChatContext, Command, ReplyDraft, UserMessageDraft, hookimpl
+from airochat.hooks import (
+    BlocksDraft,
+    ChatContext,
+    Command,
+    HistoryDraft,
+    ReplyDraft,
+    UserMessageDraft,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from .prompts import Memory
 
 USAGE = "/regex [add FILE [global] | remove|on|off NAME | test NAME TEXT | allow | deny]"
 LORE_SOURCE = "plugin:lorebook"
@@ -35,6 +48,15 @@ def transform_reply(context: ChatContext, draft: ReplyDraft) -> None:
 
 
 @hookimpl
+def transform_history(context: ChatContext, draft: HistoryDraft) -> None:
+    """Run the scripts for messages in the prompt only."""
+    from . import prompts, shelf
+
+    if any(one.script.prompt_only and not one.off for one in shelf.scripts(context)):
+        draft.messages = prompts.changed(context, draft.messages, _memory())
+
+
+@hookimpl
 def transform_blocks(context: ChatContext, draft: BlocksDraft) -> None:
     """Run the scripts for world info; an entry of which nothing is left goes."""
     from . import script, shelf
@@ -52,3 +74,10 @@ def command(context: ChatContext, words: str) -> str:
     from .commands import run
 
     return run(context, words)
+
+
+@cache
+def _memory() -> Memory:
+    from .prompts import Memory
+
+    return Memory()

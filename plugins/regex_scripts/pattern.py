@@ -80,28 +80,45 @@ def compiled(pattern: str, flags: str) -> regex.Pattern[str]:
 
 def replaced(script: Script, text: str, expand: Expand, seconds: float) -> str:
     """Return a text as a script changes it; raises `Stopped` if that takes too long or makes too much."""
-    pattern, flags = parts(script.find)
-    if script.substitute:
-        pattern = _MACRO.sub(lambda macro: _value(expand(macro[0]), script.substitute == 2), pattern)
-    template = Template(script, expand)
-    made = 0
+    return Ready(script, expand).on(text, seconds)
 
-    def put(match: regex.Match[str]) -> str:
-        nonlocal made
-        piece = template.filled(match)
-        made += len(piece)
-        if made > LARGEST:
-            raise Stopped(f"it makes more than {LARGEST:,} characters")
-        return piece
 
-    try:
-        count = 0 if "g" in flags else 1
-        changed: str = compiled(pattern, flags).sub(put, text, count=count, timeout=seconds)
-    except TimeoutError:
-        raise Stopped(f"it took longer than {seconds * 1000:.0f} ms") from None
-    except (UsageError, MemoryError, RecursionError) as error:
-        raise Stopped(str(error) or "it needs too much memory") from None
-    return changed
+class Ready:
+    """A script with its macros expanded, ready for many texts; raises `Stopped` for what is no regex then."""
+
+    def __init__(self, script: Script, expand: Expand) -> None:
+        self.script = script
+        pattern, self._flags = parts(script.find)
+        if script.substitute:
+            pattern = _MACRO.sub(lambda macro: _value(expand(macro[0]), script.substitute == 2), pattern)
+        self._template = Template(script, expand)
+        self.key = (pattern, self._flags, *self._template.key)
+        """What its results depend on besides the text."""
+        try:
+            self._compiled = compiled(pattern, self._flags)
+        except UsageError as error:
+            raise Stopped(str(error)) from None
+
+    def on(self, text: str, seconds: float) -> str:
+        """Return a text as the script changes it; raises `Stopped` if that takes too long or makes too much."""
+        made = 0
+
+        def put(match: regex.Match[str]) -> str:
+            nonlocal made
+            piece = self._template.filled(match)
+            made += len(piece)
+            if made > LARGEST:
+                raise Stopped(f"it makes more than {LARGEST:,} characters")
+            return piece
+
+        try:
+            count = 0 if "g" in self._flags else 1
+            changed: str = self._compiled.sub(put, text, count=count, timeout=seconds)
+        except TimeoutError:
+            raise Stopped(f"it took longer than {seconds * 1000:.0f} ms") from None
+        except (MemoryError, RecursionError) as error:
+            raise Stopped(str(error) or "it needs too much memory") from None
+        return changed
 
 
 class Template:
@@ -112,6 +129,9 @@ class Template:
         marked = _REFERENCE.sub(self._mark, _MARK.sub("", script.replacement))
         self._pieces = _MARK.split(_expanded(marked, expand))
         self._trim = [_expanded(text, expand) for text in script.trim]
+        references = (reference[0] for reference in self._references)
+        self.key = (*self._pieces, "\0", *references, "\0", *self._trim)
+        """What tells it from others."""
 
     def filled(self, match: regex.Match[str]) -> str:
         """Return the text for one match."""

@@ -37,15 +37,15 @@ class Script:
     substitute: int
     """Whether macros in ``find`` are expanded: 0 no, 1 yes, 2 yes, and their values taken literally."""
     depths: tuple[int, int | None]
-    """How many messages stand below, at least and at most; counts only where a text has a depth."""
+    """How many messages stand below, at least and at most; counts only in the prompt."""
     fields: Mapping[str, Any]
 
-    def applies(self, place: int, depth: int | None) -> bool:
-        """Return whether it changes texts of a kind; lore is only ever in the prompt."""
-        lore = place == LORE
-        wanted = (
-            self.prompt_only or not self.shown_only if lore else not (self.prompt_only or self.shown_only)
-        )
+    def applies(self, place: int, depth: int | None, *, prompt: bool = False) -> bool:
+        """Return whether it changes texts of a kind: in the prompt, or as they are stored."""
+        if place == LORE:
+            wanted = self.prompt_only or not self.shown_only
+        else:
+            wanted = self.prompt_only if prompt else not (self.prompt_only or self.shown_only)
         least, most = self.depths
         fits = depth is None or (least <= depth and (most is None or depth <= most))
         return wanted and fits and place in self.placement
@@ -53,17 +53,21 @@ class Script:
     @property
     def places(self) -> list[str]:
         """What it changes, in words."""
-        return [words for place, words in PLACES.items() if self.applies(place, None)]
+        found = [words for place, words in PLACES.items() if self.applies(place, None)]
+        sent = [
+            f"{PLACES[place]} in the prompt"
+            for place in (USER, REPLY)
+            if self.applies(place, None, prompt=True)
+        ]
+        return [*sent, *found]
 
     @property
     def idle(self) -> str:
         """Why it changes nothing here; empty if it does."""
         if self.places:
             return ""
-        if self.shown_only and not self.prompt_only:
+        if self.shown_only:
             return "it changes only what is shown, which a plugin cannot"
-        if self.prompt_only and self.placement & {USER, REPLY}:
-            return "it changes messages only in the prompt, which a plugin cannot"
         return "it is for nothing that there is here"
 
 

@@ -19,7 +19,7 @@ from airochat.errors import UsageError
 from airochat.hooks import ChatContext
 from airochat.text import one_line
 
-from .pattern import Stopped, replaced
+from .pattern import Ready, Stopped
 from .script import LORE, Script, read_script, read_scripts
 
 Place = Literal["global", "card", "chat"]
@@ -140,23 +140,59 @@ def run(context: ChatContext, place: int, texts: Sequence[tuple[str, int | None]
 
     A script that takes too long is switched off, and the texts go on without it. Of a message something stays.
     """
-    running = [one.script for one in scripts(context) if not one.off]
-    until = time.monotonic() + ALL_SECONDS
+    runner = Runner(context)
     result = []
     for text, depth in texts:
-        for script in tuple(running):
-            seconds = min(context.settings["milliseconds"] / 1000, until - time.monotonic())
-            if not script.applies(place, depth) or seconds <= 0:
-                continue
-            try:
-                changed = replaced(script, text, context.expand, seconds)
-            except Stopped as reason:
-                stop(context, script, str(reason))
-                running.remove(script)
-                continue
-            text = changed if changed.strip() or place == LORE else text
-        result.append(text)
+        changed = runner.changed(text, place, depth)[0]
+        result.append(changed if changed.strip() or place == LORE else text)
     return result
+
+
+class Runner:
+    """The scripts of a chat that run, for some texts one after the other; together they have `ALL_SECONDS`."""
+
+    def __init__(self, context: ChatContext) -> None:
+        self._context = context
+        self._running: list[Ready] = []
+        self._until = time.monotonic() + ALL_SECONDS
+        for one in scripts(context):
+            if not one.off:
+                try:
+                    self._running.append(Ready(one.script, context.expand))
+                except Stopped as reason:
+                    stop(context, one.script, str(reason))
+
+    @property
+    def count(self) -> int:
+        """How many scripts still run."""
+        return len(self._running)
+
+    @property
+    def deepest(self) -> int:
+        """The depth from which on all texts of a kind are changed by the same scripts."""
+        bounds = (bound for one in self._running for bound in one.script.depths)
+        return max((bound + 1 for bound in bounds if bound is not None), default=0)
+
+    def fitting(self, place: int, depth: int | None, *, prompt: bool = False) -> list[Ready]:
+        """Return the scripts for a text, in their order."""
+        return [one for one in self._running if one.script.applies(place, depth, prompt=prompt)]
+
+    def changed(self, text: str, place: int, depth: int | None, *, prompt: bool = False) -> tuple[str, bool]:
+        """Return a text as the scripts change it, and whether all of them did their part."""
+        whole = True
+        for one in self.fitting(place, depth, prompt=prompt):
+            seconds = min(self._context.settings["milliseconds"] / 1000, self._until - time.monotonic())
+            if seconds <= 0:
+                return text, False
+            try:
+                changed = one.on(text, seconds)
+            except Stopped as reason:
+                stop(self._context, one.script, str(reason))
+                self._running.remove(one)
+                whole = False
+                continue
+            text = changed if prompt or changed.strip() or place == LORE else text
+        return text, whole
 
 
 def stop(context: ChatContext, script: Script, why: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airochat.errors import SettingsError, UsageError
-from airochat.hooks import ChatContext, Command, SamplingDraft, hookimpl
+from airochat.hooks import Act, ChatContext, Command, Outcome, Panel, SamplingDraft, View, hookimpl
 from airochat.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ WORDS_SHOWN = 10
 def register_commands(register: Callable[[Command], None]) -> None:
     """Offer ``/slop``."""
     register(Command("slop", "Tell which phrases the replies repeat, and ban them.", USAGE, slop))
+
+
+@hookimpl
+def register_panels(register: Callable[[Panel], None]) -> None:
+    """Offer the report as a panel."""
+    summary = "Which phrases the replies repeat, and what is banned."
+    register(Panel("slop_meter", "Slop meter", summary, show_panel, act_on_panel))
 
 
 @hookimpl
@@ -70,21 +77,17 @@ def show(context: ChatContext, found: Report) -> str:
     """Return the report in words."""
     if not found.replies:
         return "There are no replies yet."
-    lines = [f"{_many(found.replies, 'reply', 'replies')}, {_many(found.words, 'word', 'words')}:"]
+    lines = [f"{many(found.replies, 'reply', 'replies')}, {many(found.words, 'word', 'words')}:"]
     shown = found.phrases[: context.settings["shown"]]
     lines += [f"  {number}. {_phrase(phrase)}" for number, phrase in enumerate(shown, 1)]
     if len(found.phrases) > len(shown):
         lines.append(f"  … and {len(found.phrases) - len(shown):,} more")
     lines += [
-        f'{len(places)} replies begin with "{text}": messages {_places(places)}'
+        f'{len(places)} replies begin with "{text}": messages {message_numbers(places)}'
         for text, places in found.openings[:3]
     ]
     if found.overused:
-        told = [
-            f"{one.word} {one.times}×" + (f" ({one.ratio:.0f} times as often as you)" if one.ratio else "")
-            for one in found.overused[:WORDS_SHOWN]
-        ]
-        lines.append(f"Words that you use less, or not at all: {', '.join(told)}")
+        lines.append(f"Words that you use less, or not at all: {words_used(found)}")
     if len(lines) == 1:
         return f"{lines[0]} nothing repeats itself."
     if shown:
@@ -97,10 +100,15 @@ def ban(context: ChatContext, count: int) -> str:
     worst = look(context).phrases[:count]
     if not worst:
         raise UsageError("There is no phrase left to ban.", "/slop bans lists those that are.")
-    entries = (*banned(context), *(phrase.ban for phrase in worst))
+    return ban_entries(context, worst)
+
+
+def ban_entries(context: ChatContext, phrases: Sequence[Phrase]) -> str:
+    """Ban these phrases; raises `SettingsError` where there is no room for more."""
+    entries = (*banned(context), *(phrase.ban for phrase in phrases))
     Sampling(banned=entries)
     context.data[KEY] = list(entries)
-    return f"Banned in this chat: {', '.join(phrase.text for phrase in worst)}."
+    return f"Banned in this chat: {', '.join(phrase.text for phrase in phrases)}."
 
 
 def bans(context: ChatContext) -> str:
@@ -133,16 +141,40 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def words_used(found: Report) -> str:
+    """Return the words that the model overuses, in one line."""
+    return ", ".join(
+        f"{one.word} {one.times}×" + (f" ({one.ratio:.0f} times as often as you)" if one.ratio else "")
+        for one in found.overused[:WORDS_SHOWN]
+    )
+
+
+def show_panel(context: ChatContext, place: str) -> View:
+    """Show the report and the bans."""
+    from .panel import show
+
+    return show(context, place)
+
+
+def act_on_panel(context: ChatContext, done: Act) -> Outcome:
+    """Ban a phrase, or allow one again."""
+    from .panel import act
+
+    return act(context, done)
+
+
 def _phrase(phrase: Phrase) -> str:
     kind = ", a cliché" if phrase.cliche else ""
     where = "messages" if len(phrase.places) > 1 else "message"
-    return f'"{phrase.text}"{kind}: {_many(phrase.times, "time", "times")}, {where} {_places(phrase.places)}'
+    return f'"{phrase.text}"{kind}: {many(phrase.times, "time", "times")}, {where} {message_numbers(phrase.places)}'
 
 
-def _places(places: tuple[int, ...]) -> str:
+def message_numbers(places: tuple[int, ...]) -> str:
+    """Return the numbers of messages, of which few are named."""
     more = f" and {len(places) - 8} more" if len(places) > 8 else ""
     return ", ".join(map(str, places[:8])) + more
 
 
-def _many(count: int, one: str, more: str) -> str:
+def many(count: int, one: str, more: str) -> str:
+    """Return how many there are, in words."""
     return f"{count:,} {one if count == 1 else more}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,12 @@ def run(desk: Desk, context: ChatContext, words: str) -> str:
 def listed(desk: Desk, context: ChatContext, words: str = "") -> str:
     """Return all extensions, with what is honoured and ignored of the enabled ones, and their errors."""
     folders = desk.folders(context)
-    names = _enabled(context)
+    names = enabled_names(context)
     if not folders and not names:
         place = context.folder / FOLDER
         return f"There are no extensions. Put their folders into {place}, or use /textgen add PATH."
     loaded = {one.name: one for one in desk.enabled(_call(desk, context))}
-    lines = [line for name in names for line in _told(name, loaded.get(name))]
+    lines = [line for name in names for line in told(name, loaded.get(name))]
     lines += [f"{name}: not enabled ({folders[name]})" for name in folders if name not in names]
     return "\n".join(lines)
 
@@ -53,16 +53,16 @@ def enable(desk: Desk, context: ChatContext, name: str) -> str:
     folders = desk.folders(context)
     _known(name, folders)
     desk.forget(folders[name])
-    if name not in _enabled(context):
-        context.storage("global")["enabled"] = [*_enabled(context), name]
+    if name not in enabled_names(context):
+        context.storage("global")["enabled"] = [*enabled_names(context), name]
     loaded = {one.name: one for one in desk.enabled(_call(desk, context))}
-    return "\n".join(_told(name, loaded.get(name)))
+    return "\n".join(told(name, loaded.get(name)))
 
 
 def disable(desk: Desk, context: ChatContext, name: str) -> str:
     """Let an extension run no more."""
-    _known(name, _enabled(context))
-    context.storage("global")["enabled"] = [one for one in _enabled(context) if one != name]
+    _known(name, enabled_names(context))
+    context.storage("global")["enabled"] = [one for one in enabled_names(context) if one != name]
     folder = desk.folders(context).get(name)
     if folder is not None:
         desk.forget(folder)
@@ -86,7 +86,7 @@ def remove(desk: Desk, context: ChatContext, name: str) -> str:
     kept = context.storage("global")
     paths = kept.get("paths", [])
     _known(name, [Path(path).name for path in paths])
-    if name in _enabled(context):
+    if name in enabled_names(context):
         disable(desk, context, name)
     kept["paths"] = [path for path in paths if Path(path).name != name]
     return f"{name} was removed; its folder is still there."
@@ -94,7 +94,7 @@ def remove(desk: Desk, context: ChatContext, name: str) -> str:
 
 def set_values(desk: Desk, context: ChatContext, words: str) -> str:
     """Show the parameters of an extension, or change one of them for good."""
-    names = _enabled(context)
+    names = enabled_names(context)
     fitting = [name for name in names if words == name or words.startswith(f"{name} ")]
     name = max(fitting, key=len, default=words.partition(" ")[0])
     _known(name, names)
@@ -117,15 +117,20 @@ def _change(context: ChatContext, extension: Extension, words: str) -> None:
     if key not in extension.params:
         hint = checks.did_you_mean(key, [str(name) for name in extension.params])
         raise UsageError(f"{extension.name} has no parameter {one_line(key, 40)!r}.", hint)
-    value = parsed(key, extension.params[key], text.strip())
+    change(context, extension, {key: parsed(key, extension.params[key], text.strip())})
+
+
+def change(context: ChatContext, extension: Extension, new: Mapping[str, Any]) -> None:
+    """Change parameters of an extension for good."""
     kept = context.storage("global")
     values: dict[str, dict[str, Any]] = dict(kept.get("params", {}))
-    values[extension.name] = {**values.get(extension.name, {}), key: value}
+    values[extension.name] = {**values.get(extension.name, {}), **new}
     kept["params"] = values
-    extension.params[key] = value
+    extension.params.update(new)
 
 
-def _told(name: str, extension: Extension | None) -> list[str]:
+def told(name: str, extension: Extension | None) -> list[str]:
+    """Return what is known of an enabled extension, in lines."""
     if extension is None:
         return [f"{name}: enabled, but its folder is gone"]
     if extension.loading and not extension.error:
@@ -144,7 +149,8 @@ def _known(name: str, names: Any) -> None:
         raise UsageError(message, checks.did_you_mean(name, list(names)) or f"Usage: {USAGE}")
 
 
-def _enabled(context: ChatContext) -> list[str]:
+def enabled_names(context: ChatContext) -> list[str]:
+    """Return the names of the extensions that are to run, in their order."""
     return list(context.storage("global").get("enabled", []))
 
 

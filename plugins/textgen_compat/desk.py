@@ -17,6 +17,7 @@ from airochat.hooks.watch import Overtime, Watch
 from airochat.text import one_line
 
 from .extension import SCRIPT, Extension, call_some
+from .rows import Changed
 from .shims import Busy, Live, Shims
 
 HOOK_S = 4.0
@@ -54,6 +55,8 @@ class Desk:
         self.shims = Shims()
         self._watch = Watch()
         self._loaded: dict[Path, Extension] = {}
+        self.changed: dict[str, Changed] = {}
+        """By chat what the scripts have made of its history for the prompt that is being assembled."""
         self._lock = threading.Lock()
 
     def folders(self, context: ChatContext) -> dict[str, Path]:
@@ -154,10 +157,10 @@ class Desk:
         extension.error = one_line(f"It failed {where}: {reason}", 300)
 
     def _own_length(self, call: Call) -> Callable[[str], Any] | None:
-        """Return the first function by which a script counts tokens, of what is loaded."""
-        for folder in list(self._loaded):
-            extension = self._loaded[folder]
-            function = extension.hook("custom_tokenized_length")
-            if function is not None and extension.runs:
-                return partial(call_some, function)
-        return None
+        """Return the first function by which a script counts tokens, of what is loaded; others are told of."""
+        hook = "custom_tokenized_length"
+        found = [one for one in list(self._loaded.values()) if one.runs and one.hook(hook)]
+        for other in found[1:]:
+            other.remark(f"{hook}, of which only that of the first extension is called")
+        function = found[0].hook(hook) if found else None
+        return None if function is None else partial(call_some, function)

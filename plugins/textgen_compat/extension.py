@@ -22,16 +22,16 @@ SCRIPT = "script.py"
 HONOURED = (
     *("setup", "history_modifier", "state_modifier", "chat_input_modifier", "input_modifier"),
     *("custom_generate_chat_prompt", "bot_prefix_modifier", "output_modifier"),
+    "logits_processor_modifier",
 )
 """The functions that are called."""
 IGNORED: Final[dict[str, str]] = {
-    "ui": "there are no Gradio widgets; use /textgen set",
+    "ui": "there are no Gradio widgets; the panel of /textgen and /textgen set have its params",
     "custom_css": "there is no web page",
     "custom_js": "there is no web page",
     "custom_generate_reply": "plugins cannot write a reply in the model's place",
     "custom_tokenized_length": "airochat counts tokens itself; only scripts that ask for a length get it",
     "tokenizer_modifier": "plugins do not see token ids",
-    "logits_processor_modifier": "the model runs in a process of its own, out of reach of scripts",
     "input_hijack": "it was replaced by chat_input_modifier",
 }
 """The names that mean something in a script and have no effect here, with the reason."""
@@ -53,6 +53,11 @@ class Extension:
     """Loads the script."""
     remarks: list[str] = field(default_factory=list)
     """What it wanted and did not get, each once."""
+
+    @property
+    def script(self) -> Path:
+        """The file with its code."""
+        return self.folder / SCRIPT
 
     @property
     def params(self) -> dict[str, Any]:
@@ -102,10 +107,10 @@ class Extension:
         """
         label = self.name.replace(".", "_")
         self.modules[f"extensions.{label}"] = package = package_of(label, str(self.folder))
-        module = _module(f"extensions.{label}.{Path(SCRIPT).stem}", self.folder / SCRIPT)
+        module = _module(f"extensions.{label}.{Path(SCRIPT).stem}", self.script)
         self.modules[module.__name__] = package.script = module  # type: ignore[attr-defined]
         sys.modules.update(self.modules)
-        code = compile((self.folder / SCRIPT).read_bytes(), str(self.folder / SCRIPT), "exec")
+        code = compile(self.script.read_bytes(), str(self.script), "exec")
         exec(code, module.__dict__)
         self.module = module
         for key, value in values.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 import threading
@@ -16,6 +17,9 @@ from .transcript import render
 
 PACKAGES = ("modules", "extensions", "gradio")
 """The packages that are taken over; what was there before comes back."""
+_TRANSFORMERS = "transformers"
+_LOCK = threading.Lock()
+"""Held while shims are in place; the engine may have some of its own in this process."""
 _INERT = ("modules.ui", "modules.ui_chat", "modules.html_generator", "modules.extensions")
 _LOG = "airochat.plugin.textgen_compat.scripts"
 
@@ -43,12 +47,22 @@ class Arguments(SimpleNamespace):
             raise AttributeError(name)
 
 
+class LogitsProcessor:
+    """What scripts derive processors from: called with the ids so far and the scores, it returns the scores."""
+
+
+class LogitsProcessorList(list[Any]):
+    """A list of processors."""
+
+
 class Shims:
     """The modules for scripts, and their coming and going in ``sys.modules``."""
 
     def __init__(self) -> None:
         self.live = Live()
-        self._lock = threading.Lock()
+        # What scripts take from it is two empty classes, so that it need not be installed for these.
+        without = importlib.util.find_spec(_TRANSFORMERS) is None
+        self._packages = (*PACKAGES, _TRANSFORMERS) if without else PACKAGES
         self._finder = InertFinder(["gradio"])
         self._modules = {module.__name__: module for module in self._made()}
 
@@ -64,22 +78,29 @@ class Shims:
 
         Modules of the script's package that are imported meanwhile are added to its own.
         """
-        if not self._lock.acquire(timeout=max(0.0, seconds)):
+        if not _LOCK.acquire(timeout=max(0.0, seconds)):
             raise Busy
         try:
-            before = _taken_out(PACKAGES)
+            before = _taken_out(self._packages)
             sys.modules.update(self._modules | own)
             sys.meta_path.insert(0, self._finder)
             try:
                 yield
             finally:
                 sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._finder]
-                for name, module in _taken_out(PACKAGES).items():
+                for name, module in _taken_out(self._packages).items():
                     kept = own if name.startswith("extensions.") else self._modules
                     kept.setdefault(name, module)
                 sys.modules.update(before)
         finally:
-            self._lock.release()
+            _LOCK.release()
+
+    def processor_list(self) -> list[Any]:
+        """Return the empty list of processors that a script is given."""
+        known = self._modules.get(_TRANSFORMERS) or sys.modules.get(_TRANSFORMERS)
+        kind = getattr(known, "LogitsProcessorList", list)
+        found: list[Any] = kind()
+        return found
 
     def _made(self) -> Iterator[ModuleType]:
         logger = logging.getLogger(_LOG)
@@ -107,6 +128,11 @@ class Shims:
         yield package
         yield _module("extensions", parts={}, package=True)
         yield InertModule("gradio")
+        if _TRANSFORMERS in self._packages:
+            yield _module(
+                _TRANSFORMERS,
+                {"LogitsProcessor": LogitsProcessor, "LogitsProcessorList": LogitsProcessorList},
+            )
 
     def _prompt(self, user_input: str, state: Mapping[str, Any] | None = None, **given: Any) -> Any:
         """Return what stands for the prompt; what a script puts into it is found by comparing."""

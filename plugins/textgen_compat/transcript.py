@@ -52,7 +52,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a script has made of the lines; ``lost`` says that it changed messages, which a plugin cannot."""
+    """What a script has made of the lines; ``lost`` says that it changed messages otherwise than as rows."""
 
     insertions: tuple[Insertion, ...] = ()
     edits: tuple[Edit, ...] = ()
@@ -102,18 +102,11 @@ def lines_of(messages: Sequence[Message], state: Mapping[str, Any]) -> Lines:
 
 def compare(before: Lines, after: str, names: Sequence[str]) -> Difference:
     """Return what was put into the text of ``before``, and what of its head was changed."""
-    new = after.split("\n")
-    shared = _alike(before.texts, new)
-    # The rest is compared apart: comparing takes the square of the length.
-    old, late = before.texts[shared:], new[shared:]
     insertions: list[Insertion] = []
     edits: list[Edit] = []
     lost = False
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, old, late, autojunk=False).get_opcodes():
-        gone, come = "\n".join(old[i1:i2]), "\n".join(late[j1:j2])
-        start, end = i1 + shared, i2 + shared
-        if kind == "equal":
-            continue
+    for kind, start, end, texts in _differences(before, after):
+        gone, come = "\n".join(before.texts[start:end]), "\n".join(texts)
         kept = ("", come) if kind == "insert" else _around(gone, come, names)
         if kept is not None:
             above = before.place(start) if kind == "insert" else before.depths[start]
@@ -123,6 +116,30 @@ def compare(before: Lines, after: str, names: Sequence[str]) -> Difference:
         else:
             lost = lost or bool(gone.strip())
     return Difference(tuple(one for one in insertions if one.text.strip()), tuple(edits), lost)
+
+
+def placed(before: Lines, after: str) -> Lines:
+    """Return a changed text as lines, those that are new with the depth of where they stand."""
+    made: list[tuple[str, int | None]] = []
+    done = 0
+    for _, start, end, texts in _differences(before, after):
+        made += zip(before.texts[done:start], before.depths[done:start], strict=True)
+        depth = before.place(start) if start == end else before.depths[start]
+        made += ((text, depth) for text in texts)
+        done = end
+    made += zip(before.texts[done:], before.depths[done:], strict=True)
+    return Lines(tuple(text for text, _ in made), tuple(depth for _, depth in made))
+
+
+def _differences(before: Lines, after: str) -> Iterator[tuple[str, int, int, list[str]]]:
+    """Yield what kind of difference there is, between which lines, and the lines that stand there now."""
+    new = after.split("\n")
+    shared = alike(before.texts, new)
+    # The rest is compared apart: comparing takes the square of the length.
+    old, late = before.texts[shared:], new[shared:]
+    for kind, i1, i2, j1, j2 in SequenceMatcher(None, old, late, autojunk=False).get_opcodes():
+        if kind != "equal":
+            yield kind, i1 + shared, i2 + shared, late[j1:j2]
 
 
 def edited(blocks: Sequence[Block], edits: Sequence[Edit]) -> tuple[list[Block], bool]:
@@ -155,18 +172,18 @@ def as_blocks(insertion: Insertion, source: str, names: tuple[str, str], reason:
             yield Block(source, text, insertion.depth, role, reason=reason)
 
 
-def _line(name: str, text: str) -> str:
-    return f"{name}: {text}"
-
-
-def _alike(old: Sequence[str], new: Sequence[str]) -> int:
-    """Return how many lines at the beginning are the same."""
+def alike(old: Sequence[Any], new: Sequence[Any]) -> int:
+    """Return how many are the same at the beginning."""
     count = 0
     for one, other in zip(old, new, strict=False):
         if one != other:
             break
         count += 1
     return count
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name}: {text}"
 
 
 def _around(old: str, new: str, names: Sequence[str]) -> tuple[str, str] | None:

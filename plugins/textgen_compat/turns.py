@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import copy
 import html
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from airochat.hooks import Block, ChatContext
+from airochat.conversation import Message
+from airochat.hooks import Block, ChatContext, LogitsProcessor
 from airochat.sampling import Sampling
 
 from .desk import Call, Desk
 from .extension import Extension, call_some, call_text
+from .rows import Changed, followed
 from .state import changed, head_of, sampled, state_of, without_effect
-from .transcript import Difference, as_blocks, compare, edited, lines_of, render, split
+from .transcript import Difference, Lines, as_blocks, compare, edited, lines_of, placed, render, split
 
 SOURCE = "plugin:textgen_compat"
 _PREFIX = "[The next reply goes on after these words, without repeating them: {text}]"
+_CHATS = 16
+"""Of how many chats the changed history is remembered."""
 _CUSTOM = "custom_generate_chat_prompt"
-_LOST = "it changes or takes away messages, which is not done in the prompt"
+_LOST = "it changes or takes away messages, which only history_modifier can do"
 
 
 def user_message(desk: Desk, context: ChatContext, text: str) -> str:
@@ -67,49 +73,92 @@ def sampling(desk: Desk, context: ChatContext, before: Sampling) -> Sampling:
     return result
 
 
+def processors(desk: Desk, context: ChatContext) -> list[LogitsProcessor]:
+    """Return what the engine runs for the extensions that change how likely each token is."""
+    call = desk.call(context, state_of(context))
+    return [
+        LogitsProcessor(
+            f"{extension.name} of textgen_compat",
+            str(Path(__file__).with_name("logits.py")),
+            "make",
+            {"name": extension.name, "folder": str(extension.folder), "params": _plain(extension.params)},
+        )
+        for extension in desk.active(call, "logits_processor_modifier")
+    ]
+
+
+def messages(desk: Desk, context: ChatContext, before: list[Message]) -> list[Message]:
+    """Return the messages of a prompt as ``history_modifier`` changes them or takes them away."""
+    call = desk.call(context, state_of(context))
+    changed_rows = _rows(desk, call, tuple(before))
+    desk.changed.pop(context.session_id, None)
+    desk.changed[context.session_id] = changed_rows
+    if len(desk.changed) > _CHATS:
+        del desk.changed[next(iter(desk.changed))]
+    return list(changed_rows.messages)
+
+
 def blocks(desk: Desk, context: ChatContext, before: list[Block]) -> list[Block]:
     """Return the blocks of a prompt with what the extensions add to it."""
     call = desk.call(context, state_of(context, head=head_of(before)))
-    lines = lines_of(context.history, call.state)
+    known = desk.changed.get(context.session_id)
+    if known is None or known.chat != _ids(context):
+        known = _rows(desk, call, context.history)
+    lines = lines_of(known.messages, call.state)
     names = (call.state["name1"], call.state["name2"])
-    asked, history = split(context.history)
-    after, authors = _prompt(desk, call, asked, history)
-    found = compare(lines, after, names) if after != lines.text else Difference()
-    result, done = edited(before, found.edits)
-    if found.lost or not done:
-        for author in authors:
-            author.remark(_LOST)
-    named = "+".join(author.name for author in authors)
-    for insertion in found.insertions:
-        result += as_blocks(insertion, f"{SOURCE}/{named}", names, f"extension {named}")
+    asked = split(known.messages)[0]
+    result = before
+    for authors, found in _found(desk, call, known, asked, lines, names):
+        result, done = edited(result, found.edits)
+        if found.lost or not done:
+            for author in authors:
+                author.remark(_LOST)
+        named = "+".join(author.name for author in authors)
+        for insertion in found.insertions:
+            result = [*result, *as_blocks(insertion, f"{SOURCE}/{named}", names, f"extension {named}")]
     # A reply follows on words of the user; where none are last, one is continued.
     return [*result, *_prefixes(desk, call)] if asked else result
 
 
-def _prompt(desk: Desk, call: Call, asked: str, history: dict[str, Any]) -> tuple[str, Sequence[Extension]]:
-    """Return the prompt as text after all extensions that change it, and which ones did."""
+def _rows(desk: Desk, call: Call, before: tuple[Message, ...]) -> Changed:
+    """Return the history of a chat after ``history_modifier``, and the messages that follow from it."""
+    whole = split(before)[1]
+    history = whole
     authors: list[Extension] = []
     for extension in desk.active(call, "history_modifier"):
         changed_history = desk.run(call, extension, "history_modifier", partial(_history, before=history))
         if changed_history is not None and changed_history["internal"] != history["internal"]:
             history = changed_history
             authors.append(extension)
-    call.state["history"] = history
+    if not authors:
+        return Changed(_ids(call.context), before, whole, ())
+    left = followed(before, history, call.context.purpose == "continue")
+    return Changed(_ids(call.context), tuple(left), history, tuple(authors))
+
+
+def _ids(context: ChatContext) -> tuple[str, ...]:
+    return tuple(message.id for message in context.history)
+
+
+def _found(
+    desk: Desk, call: Call, known: Changed, asked: str, lines: Lines, names: tuple[str, str]
+) -> Iterator[tuple[Sequence[Extension], Difference]]:
+    """Yield what the extensions do to the prompt as text: rows and state together, then each custom prompt."""
+    authors: list[Extension] = list(known.authors)
+    call.state["history"] = dict(known.rows)
     for extension in desk.active(call, "state_modifier"):
         state = desk.run(call, extension, "state_modifier", partial(_state, before=call.state))
         if state is not None:
             authors += [extension] if render(asked, state) != render(asked, call.state) else []
             call.state = state
     text = render(asked, call.state)
-    for number, extension in enumerate(desk.active(call, _CUSTOM)):
-        if number:
-            extension.remark(f"{_CUSTOM}, of which only that of the first extension is called")
-            continue
+    if text != lines.text:
+        yield list(dict.fromkeys(authors)), compare(lines, text, names)
+        lines = placed(lines, text)
+    for extension in desk.active(call, _CUSTOM):
         custom = desk.run(call, extension, _CUSTOM, partial(_custom, asked=asked, state=call.state))
         if custom is not None and custom != text:
-            text = custom
-            authors.append(extension)
-    return text, list(dict.fromkeys(authors))
+            yield [extension], compare(lines, custom, names)
 
 
 def _prefixes(desk: Desk, call: Call) -> list[Block]:
@@ -140,6 +189,17 @@ def _chained(desk: Desk, call: Call, hook: str, text: str) -> str:
         modified = desk.run(call, extension, hook, modify)
         text = text if modified is None else modified
     return text
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that can be told to another process."""
+    found = {}
+    for key, value in params.items():
+        try:
+            found[str(key)] = json.loads(json.dumps(value))
+        except (TypeError, ValueError, RecursionError):
+            continue
+    return found
 
 
 def _text(before: str, after: Any) -> str:

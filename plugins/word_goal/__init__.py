@@ -31,7 +31,7 @@ from airochat.prompt import NARRATOR
 
 from . import count
 
-USAGE = "/goal [NUMBER | off | replies on | replies off]"
+USAGE = "/goal [NUMBER [replies] | off | replies on | replies off]"
 MOST = 1_000_000
 SHOWN = 14
 """Days that the panel shows."""
@@ -73,7 +73,17 @@ def words_of(context: ChatContext, message: Message) -> int:
     # A greeting is by nobody who sits here: the card's author wrote it. Results of tools are by nobody at all.
     if not by_model and message.role != "user" and message.name != NARRATOR:
         return 0
-    return count.words(message.text) if not by_model or replies_count(context) else 0
+    if by_model and not replies_count(context):
+        return 0
+    return count.words(message.text) - _before(context, message)
+
+
+def _before(context: ChatContext, message: Message) -> int:
+    """Return the words that a message goes on with: a continued reply begins with those of another one."""
+    if message.id not in context.tree:
+        return 0
+    others = [context.tree[one].text for one in context.tree.siblings(message.id) if one < message.id]
+    return max((count.words(text) for text in others if text and message.text.startswith(text)), default=0)
 
 
 def note(context: ChatContext, number: int) -> None:
@@ -85,7 +95,8 @@ def note(context: ChatContext, number: int) -> None:
         before = count.read(book.get("days"))
         after = count.added(before, today(), number, wanted)
         book["days"] = count.written(after)
-        context.data["words"] = max(int(context.data.get("words", 0)) + number, 0)
+        for kept in (context.data, book):
+            kept["words"] = max(_whole(kept.get("words")) + number, 0)
     key = today().isoformat()
     if after[key].reached and not before.get(key, count.Day()).reached:
         context.notify(f"{after[key].words:,} words today: the goal of {wanted:,} is reached.", "")
@@ -101,7 +112,9 @@ def goal(context: ChatContext, words: str) -> str:
         case ["replies", ("on" | "off") as word]:
             context.storage("global")["replies"] = word == "on"
             return f"Replies {'count, too' if word == 'on' else 'do not count'}, from now on."
-        case [number] if number.isascii() and number.isdecimal() and len(number) < 8 and int(number) <= MOST:
+        case [number, *rest] if _is_goal(number) and rest in ([], ["replies"]):
+            if rest:
+                context.storage("global")["replies"] = True
             return wish(context, int(number))
         case _:
             raise UsageError(f"/goal has no {words[:40]!r}.", USAGE)
@@ -120,7 +133,7 @@ def summary(context: ChatContext) -> str:
     """Return how far it is, in words."""
     wanted, days = goal_of(context), count.read(context.storage("global").get("days"))
     written = days.get(today().isoformat(), count.Day()).words
-    here = int(context.data.get("words", 0))
+    here = _whole(context.data.get("words"))
     if not wanted:
         return f"{written:,} words today, {here:,} in this chat. There is no goal; /goal 500 sets one."
     left = max(wanted - written, 0)
@@ -143,12 +156,13 @@ def show(context: ChatContext, place: str) -> View:
         )
         for one, day in count.last(days, today(), SHOWN)
     )
+    here, there = (_whole(kept.get("words")) for kept in (context.data, _kept(context)))
     running = f"{count.streak(days, today())} days in a row."
     return View(
         "Word goal",
         (
             first,
-            Text(f"{running} {context.data.get('words', 0):,} words in this chat.", "soft"),
+            Text(f"{running} {here:,} words in this chat, {there:,} in all.", "soft"),
             Field(_GOAL, wanted),
             Field(_REPLIES, replies_count(context)),
             Button("save", "Save"),
@@ -177,6 +191,14 @@ def replies_count(context: ChatContext) -> bool:
 def today() -> date:
     """Return the day that it is here."""
     return datetime.now().astimezone().date()
+
+
+def _is_goal(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 8 and int(text) <= MOST
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _kept(context: ChatContext) -> MutableMapping[str, Any]:

@@ -74,6 +74,7 @@ CASES = [
     Case("levels of recursion one after the other", LEVELS, ("k",), "C B A"),
     Case("no level without anything to look through", LEVELS, ("r",), ""),
     Case("a trigger that is not this one", hit("k", triggers=["continue"]), ("k",), ""),
+    Case("another reply", hit("k", triggers=["regenerate"]), ("k",), "hit", scene={"trigger": "swipe"}),
     Case("a trigger that is", hit("k", triggers=["continue"]), ("k",), "hit", scene={"trigger": "continue"}),
     Case(
         "only for some characters",

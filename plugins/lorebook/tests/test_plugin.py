@@ -286,6 +286,19 @@ def test_lore_stands_around_the_author_s_note(begin: Callable[..., Session]) -> 
     assert places == sorted(places)
 
 
+def test_lore_stands_around_an_author_s_note_at_the_top(begin: Callable[..., Session]) -> None:
+    session = begin(
+        {**LAMP, "extensions": {"position": 2}}, {**WHALE, "keys": ["beacon"], "extensions": {"position": 3}}
+    )
+    session.command("/note Rain.")
+    session.command("/note head")
+    text = session.prompt("The beacon?").text
+    parts = ("Aria keeps", "It burns", "Rain.", "Whales are", "The wind rises.")
+    assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
+    session.command("/note every 2")
+    assert "Rain." not in session.prompt("The beacon?").text
+
+
 def test_export_writes_a_new_file_only(begin: Callable[..., Session], tmp_path: Path) -> None:
     session = begin(LAMP)
     path = tmp_path / "out.json"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airochat.errors import UsageError
+from airochat.hooks import Field, Rows
 from airochat.hooks.testing import PluginBench
 
 FOLDER = Path(__file__).parents[1]
@@ -108,3 +109,27 @@ def test_bad_files_are_refused(made: PluginBench, tmp_path: Path, content: Any) 
     with pytest.raises(UsageError):
         load(made, tmp_path, content)
     assert "no quick replies" in made.command("/qr")
+
+
+def table(made: PluginBench) -> list[tuple[str, ...]]:
+    return [row.cells for part in made.panel().parts if isinstance(part, Rows) for row in part.rows]
+
+
+def test_the_panel_adds_changes_moves_and_removes(made: PluginBench) -> None:
+    assert table(made) == []
+    assert made.act("save", called=' So "so ', text="Well.").message == "so so is kept."
+    made.command("/qr add global hm Hm.")
+    assert table(made) == [("hm", "Hm.", "in all chats"), ("so so", "Well.", "in this chat")]
+    assert made.user_message('!"so so"') == "Well."
+    assert made.act("edit", "hm").place == "hm"
+    values = {
+        part.setting.name: part.value for part in made.panel(place="hm").parts if isinstance(part, Field)
+    }
+    assert values == {"called": "hm", "text": "Hm.", "everywhere": True}
+    made.act("save", place="hm", text="Hmm.\nWell.", everywhere=False)
+    assert table(made)[0] == ("hm", "Hmm. Well.", "in this chat")
+    made.act("remove", "hm", "hm")
+    assert [row[0] for row in table(made)] == ["so so"]
+    for called, text in (("", "x"), ("x", " "), ("import", "x")):
+        with pytest.raises(UsageError, match="name and a text"):
+            made.act("save", called=called, text=text)

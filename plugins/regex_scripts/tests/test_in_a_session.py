@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,28 @@ def test_a_card_s_scripts_change_lore_messages_and_replies_once_they_are_allowed
     assert [message.text for message in session.history[1:]] == ["The tower.", "Said by Ada."]
     again = manager.new(card=card)
     assert "The tower is old." in again.prompt("The tower!").text
+
+
+def test_a_script_for_the_prompt_only_changes_old_replies_there_and_nowhere_else(
+    manager: SessionManager, tmp_path: Path
+) -> None:
+    file = tmp_path / "status.json"
+    fields = {"scriptName": "Status", "findRegex": r"/\s*\[hp: \d+\]/g", "placement": [2], "promptOnly": True}
+    file.write_text(json.dumps({**fields, "minDepth": 2}))
+    card = parse_card(
+        {
+            "spec": "chara_card_v2",
+            "spec_version": "2.0",
+            "data": {"name": "Ada", "first_mes": "Hello. [hp: 9]"},
+        },
+        "ada.json",
+    )
+    session = manager.new(card=card)
+    session.command(f"/regex add {file}")
+    assert "Hello. [hp: 9]" in session.prompt("").text
+    session.send("Go on.", seed=1, max_tokens=20).wait(60)
+    plan = session.prompt("And now?")
+    assert "Hello." in plan.text and "[hp: 9]" not in plan.text
+    (reason,) = (row.reason for row in plan.report if row.source == f"message:{session.history[0].id}")
+    assert "changed by regex_scripts" in reason
+    assert session.history[0].text == "Hello. [hp: 9]"

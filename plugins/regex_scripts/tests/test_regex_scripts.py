@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -112,13 +113,9 @@ def test_test_shows_the_result_and_says_nothing(tmp_path: Path) -> None:
 
 
 def test_what_plugins_cannot_do_is_told_and_not_done(tmp_path: Path) -> None:
-    made = bench(
-        tmp_path, script("shown", "a", "b", markdownOnly=True), script("sent", "a", "b", promptOnly=True)
-    )
-    assert made.reply("a") == "a"
-    listed = made.command("/regex")
-    assert "without effect: it changes only what is shown" in listed
-    assert "without effect: it changes messages only in the prompt" in listed
+    made = bench(tmp_path, script("shown", "a", "b", markdownOnly=True), said=["a"])
+    assert made.reply("a") == made.changed_history()[0].text == "a"
+    assert "without effect: it changes only what is shown" in made.command("/regex")
 
 
 def test_prompt_only_changes_lore_at_its_depths_and_drops_what_is_empty(tmp_path: Path) -> None:
@@ -128,6 +125,69 @@ def test_prompt_only_changes_lore_at_its_depths_and_drops_what_is_empty(tmp_path
     changed = made.changed_blocks(blocks)
     assert [block.text for block in changed] == ["secret x", " x", " x", "secret x", " x"]
     assert made.reply("secret") == "secret"
+
+
+def test_prompt_only_changes_messages_of_the_prompt_by_their_depth(tmp_path: Path) -> None:
+    made = bench(
+        tmp_path,
+        script("stars", r"/\*/g", "", 2, promptOnly=True, minDepth=1),
+        script("mine", "/o/g", "0", 1, promptOnly=True, maxDepth=2),
+        said=["one *o*", "*two*", "three o", "*four* o"],
+    )
+    assert [message.text for message in made.changed_history()] == ["one *o*", "two", "three 0", "*four* o"]
+    assert [message.text for message in made.history][1] == "*two*"
+    assert (made.user_message("o"), made.reply("*o*")) == ("o", "*o*")
+    assert made.command("/regex").splitlines()[1] == "  1. stars: in this chat; on replies in the prompt"
+
+
+def test_a_message_of_which_nothing_is_left_is_not_in_the_prompt_but_the_newest_stays(
+    tmp_path: Path,
+) -> None:
+    made = bench(tmp_path, script("all", "/^x+$/", "", 1, 2, promptOnly=True), said=["xx", "y", "x"])
+    assert [message.text for message in made.changed_history()] == ["y", "x"]
+    assert [message.text for message in made.history] == ["xx", "y", "x"]
+
+
+def test_an_unchanged_message_is_not_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bench(tmp_path, script("stars", r"/\*/g", "", 2, promptOnly=True), said=["a", "*b*", "c", "*d*"])
+    made.changed_history()
+    pattern = importlib.import_module("airochat_plugin_regex_scripts.pattern")
+    seen: list[str] = []
+    plain = pattern.Ready.on
+
+    def watched(self: Any, text: str, seconds: float) -> Any:
+        seen.append(text)
+        return plain(self, text, seconds)
+
+    monkeypatch.setattr(pattern.Ready, "on", watched)
+    made.add("e")
+    made.add("*f*")
+    assert [message.text for message in made.changed_history()] == ["a", "b", "c", "d", "e", "f"]
+    assert seen == ["*f*"]
+    made.command("/regex off stars")
+    assert made.changed_history()[1].text == "*b*"
+
+
+def test_a_slow_script_for_the_prompt_is_off_and_tried_anew_when_it_is_switched_on(tmp_path: Path) -> None:
+    made = bench(
+        tmp_path,
+        script("bad", SLOW, "x", promptOnly=True),
+        script("good", "!", "?", promptOnly=True),
+        said=["a" * 40 + "!"],
+    )
+    assert made.changed_history()[0].text == "a" * 40 + "?"
+    assert "bad: in this chat; switched off" in made.command("/regex")
+    made.command("/regex on bad")
+    assert made.changed_history()[0].text == "a" * 40 + "?"
+    assert "bad: in this chat; switched off" in made.command("/regex")
+
+
+def test_what_was_made_without_a_stopped_script_is_not_taken_for_its_work(tmp_path: Path) -> None:
+    made = bench(tmp_path, script("bad", SLOW, "x", promptOnly=True), said=["aaa", "-", "a" * 40 + "!", "-"])
+    assert [message.text for message in made.changed_history()] == ["aaa", "-", "a" * 40 + "!", "-"]
+    made.history = made.history[:1]
+    made.command("/regex on bad")
+    assert [message.text for message in made.changed_history()] == ["x"]
 
 
 def test_a_message_keeps_some_text(tmp_path: Path) -> None:

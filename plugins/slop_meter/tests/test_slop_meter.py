@@ -7,6 +7,7 @@ import pytest
 
 from airochat.characters import Card
 from airochat.errors import AirochatError, SettingsError, UsageError
+from airochat.hooks import Rows
 from airochat.hooks.testing import PluginBench
 from airochat.sampling import Sampling, ban_regex
 
@@ -147,3 +148,27 @@ def test_nothing_to_tell() -> None:
 def test_wrong_words_are_refused(line: str) -> None:
     with pytest.raises(AirochatError):
         bench("Palpable.").command(line)
+
+
+def test_the_panel_bans_the_chosen_phrase_and_allows_it_again() -> None:
+    made = bench(*["A crooked iron gate creaks. The lamp went out early."] * 2, "A crooked iron gate creaks.")
+    phrases_, bans = (part for part in made.panel().parts if isinstance(part, Rows))
+    assert [row.cells for row in phrases_.rows] == [
+        ("a crooked iron gate creaks", "", "3", "2, 4, 6"),
+        ("the lamp went out early", "", "2", "2, 4"),
+    ]
+    assert bans.rows == ()
+    second = phrases_.rows[1].key
+    assert made.act("ban", second).message == "Banned in this chat: the lamp went out early."
+    assert made.sampling().banned == (second,)
+    phrases_, bans = (part for part in made.panel().parts if isinstance(part, Rows))
+    assert [row.key for row in phrases_.rows] == ["a crooked iron gate creaks"]
+    with pytest.raises(UsageError, match="not there any more"):
+        made.act("ban", second)
+    made.act("allow", bans.rows[0].key)
+    assert made.sampling().banned == ()
+
+
+def test_the_panel_of_a_chat_without_replies() -> None:
+    phrases_, _ = (part for part in bench().panel().parts if isinstance(part, Rows))
+    assert (phrases_.rows, phrases_.empty) == ((), "There are no replies yet.")

@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airochat.hooks import Block
+from airochat.hooks.testing import PluginBench
 from airochat.sampling import Sampling
 from plugins.textgen_compat.tests import scripts
-from plugins.textgen_compat.tests.conftest import SAID, Extensions
+from plugins.textgen_compat.tests.conftest import PLUGIN, SAID, Extensions
 
 
 def test_character_bias(extensions: Extensions, own: Callable[[], list[Block]]) -> None:
@@ -28,7 +29,7 @@ def test_long_replies_changes_the_sampling(extensions: Extensions) -> None:
     assert (sampling.repeat_penalty, sampling.seed, sampling.temperature) == (1.2, 7, 0.5)
     told = extensions("list")
     assert "'smoothing_factor' in the state has no effect" in told
-    assert "ignored: logits_processor_modifier" in told
+    assert "honoured: setup, state_modifier, logits_processor_modifier" in told
     extensions("set long_replies min_length=20")
     extensions("enable long_replies")
     assert extensions.bench.sampling().max_tokens == 200
@@ -123,10 +124,79 @@ def test_added_history_becomes_messages_of_the_prompt(
     assert [message.text for message in extensions.bench.history] == list(SAID)
 
 
-def test_taking_messages_away_is_reported(extensions: Extensions, own: Callable[[], list[Block]]) -> None:
+def texts(extensions: Extensions) -> list[str]:
+    return [message.text for message in extensions.bench.changed_history()]
+
+
+def test_messages_that_are_taken_away_are_not_in_the_prompt(
+    extensions: Extensions, own: Callable[[], list[Block]]
+) -> None:
+    extensions.put(
+        "forget", "def history_modifier(history):\n    del history['internal'][:-1]\n    return history\n"
+    )
+    for said in ("Fine.", "And now?"):
+        extensions.bench.add(said)
+    assert texts(extensions) == ["What now?", "Fine.", "And now?"]
+    assert own() == []
+    assert [message.text for message in extensions.bench.history][:3] == list(SAID)
+    assert "without effect" not in extensions("list")
+
+
+def test_all_rows_can_go_but_not_the_words_that_the_reply_follows_on(
+    extensions: Extensions, own: Callable[[], list[Block]]
+) -> None:
     extensions.put(
         "forget", "def history_modifier(history):\n    history['internal'].clear()\n    return history\n"
     )
+    extensions.bench.add("a note", "system")
+    assert texts(extensions) == ["What now?", "a note"]
+    assert own() == []
+
+
+def test_a_summary_takes_the_place_of_rows_and_rows_are_added(
+    extensions: Extensions, own: Callable[[], list[Block]]
+) -> None:
+    script = (
+        "def history_modifier(history):\n"
+        "    rows = history['internal']\n"
+        "    rows[:2] = [['What was?', 'All that.']]\n"
+        "    rows.append(['And the key?', 'Under the mat.'])\n    return history\n"
+    )
+    extensions.put("sums", script)
+    for said in ("Nothing.", "Why?", "Because.", "So?"):
+        extensions.bench.add(said)
+    assert texts(extensions) == ["What was?", "All that.", "Why?", "Because.", "So?"]
+    found = [(block.role, block.text, block.depth) for block in own()]
+    assert found == [("user", "And the key?", 1), ("assistant", "Under the mat.", 1)]
+
+
+def test_a_row_that_is_changed_is_another_text_of_the_same_message(
+    extensions: Extensions, own: Callable[[], list[Block]]
+) -> None:
+    script = (
+        "def history_modifier(history):\n"
+        "    history['internal'] = [[a.upper(), b + '!'] for a, b in history['internal']]\n    return history\n"
+    )
+    extensions.put("loud", script)
+    assert texts(extensions) == ["HELLO THERE", "Good evening.!", "What now?"]
+    assert own() == []
+
+
+def test_the_reply_that_goes_on_stays_as_it_is(extensions: Extensions) -> None:
+    bench = PluginBench(PLUGIN, SAID[:2], purpose="continue")
+    extensions.bench = bench
+    extensions.put(
+        "forget", "def history_modifier(history):\n    history['internal'].clear()\n    return history\n"
+    )
+    assert texts(extensions) == ["Good evening."]
+
+
+def test_changing_messages_otherwise_is_reported(
+    extensions: Extensions, own: Callable[[], list[Block]]
+) -> None:
+    script = "def state_modifier(state):\n    state['history']['internal'].clear()\n    return state\n"
+    extensions.put("forget", script)
+    texts(extensions)
     assert own() == []
     assert "without effect: it changes or takes away messages" in extensions("list")
 
@@ -157,13 +227,24 @@ def test_a_prompt_that_nobody_changes_stays_as_it_is(
     assert "without effect" not in extensions("list")
 
 
-def test_only_the_first_custom_prompt_counts(extensions: Extensions, own: Callable[[], list[Block]]) -> None:
-    for name in ("one", "two"):
-        script = f"def custom_generate_chat_prompt(user_input, state, **more):\n    return more['history'] and '{name}'"
-        extensions.put(name, script)
-    own()
-    assert "two: on" in extensions("list")
-    assert "only that of the first extension is called" in extensions("list")
+def test_custom_prompts_are_chained(extensions: Extensions, own: Callable[[], list[Block]]) -> None:
+    extensions.put("reminder", scripts.REMINDER)
+    extensions.put("memory", scripts.MEMORY)
+    script = (
+        "from modules import chat\ndef custom_generate_chat_prompt(user_input, state, **more):\n"
+        "    return chat.generate_chat_prompt('[Mind the step]\\n' + user_input, state, **more)\n"
+    )
+    extensions.put("step", script)
+    extensions.bench.changed_history()
+    found = [(block.source.partition("/")[2], block.text, block.depth) for block in own()]
+    assert found == [
+        ("reminder", "Where is the key?", 1),
+        ("reminder", "Under the mat.", 1),
+        ("memory", "The lantern is broken.", None),
+        ("memory", "[Ask of the lantern]", 1),
+        ("step", "[Mind the step]", 1),
+    ]
+    assert "without effect" not in extensions("list")
 
 
 def test_no_prefix_where_a_reply_is_continued(extensions: Extensions, own: Callable[[], list[Block]]) -> None:
@@ -210,7 +291,7 @@ def test_what_is_put_after_the_last_message_stands_after_it(
     assert [(block.text, block.depth) for block in own()] == [("[Be brief]", 0)]
 
 
-def test_what_is_put_onto_a_message_stands_beside_it(
+def test_what_is_put_onto_a_row_is_put_onto_its_message(
     extensions: Extensions, own: Callable[[], list[Block]]
 ) -> None:
     script = (
@@ -218,4 +299,19 @@ def test_what_is_put_onto_a_message_stands_beside_it(
         "    history['internal'][0][0] = '(early) ' + history['internal'][0][0] + ' (late)'\n    return history\n"
     )
     extensions.put("marks", script)
-    assert [(block.text, block.depth) for block in own()] == [("(early)", 3), ("(late)", 2)]
+    assert texts(extensions) == ["(early) Hello there (late)", *SAID[1:]]
+    assert own() == []
+
+
+def test_a_second_count_of_tokens_is_told_of(extensions: Extensions) -> None:
+    for number in (1, 2):
+        extensions.put(f"count{number}", f"def custom_tokenized_length(prompt):\n    return {number}\n")
+    script = (
+        "from modules.text_generation import get_encoded_length\n"
+        "def output_modifier(string):\n    return string + str(get_encoded_length(string))\n"
+    )
+    extensions.put("asks", script)
+    assert extensions.bench.reply("hush") == "hush1"
+    assert "custom_tokenized_length, of which only that of the first extension is called" in extensions(
+        "list"
+    )

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
+import airochat
+from airochat.backends.scripted import ScriptedBackend
 from airochat.cli import root
 from airochat.errors import UsageError
 from plugins.textgen_compat.tests import scripts
@@ -221,3 +223,28 @@ def test_a_folder_that_is_gone_is_told(extensions: Extensions) -> None:
 def test_what_is_not_known_is_refused(extensions: Extensions, line: str) -> None:
     with pytest.raises(UsageError):
         extensions(line)
+
+
+def test_in_a_session_the_prompt_has_the_history_as_scripts_leave_it(tmp_path: Path) -> None:
+    (tmp_path / "short").mkdir()
+    (tmp_path / "short" / "script.py").write_text(
+        "def history_modifier(history):\n"
+        "    rows = history['internal']\n"
+        "    rows[:-1] = [['What was?', 'Much.']]\n"
+        "    rows.append(['Where is the key?', 'Under the mat.'])\n"
+        "    return history\n"
+    )
+    with airochat.open(tmp_path / "home", ScriptedBackend(["One.", "Two.", "Three."])) as manager:
+        session = manager.new()
+        session.command(f"/textgen add {tmp_path / 'short'}")
+        for text in ("First.", "Second.", "Third."):
+            assert session.send(text).wait(60)
+        session.command("/textgen enable short")
+        plan = session.prompt("Now.")
+        parts = ("What was?", "Much.", "Third.", "Three.", "Where is the key?", "Under the mat.", "Now.")
+        places = [plan.text.index(part) for part in parts]
+        assert places == sorted(places)
+        assert "Second." not in plan.text and "First." not in plan.text
+        assert [message.text for message in session.history][:2] == ["First.", "One."]
+        changed = [row.source for row in plan.report if "changed by textgen_compat" in row.reason]
+        assert len(changed) == 2

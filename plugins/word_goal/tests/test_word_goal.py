@@ -150,3 +150,24 @@ def test_in_a_session_it_is_told_once_and_kept(tmp_path: Path) -> None:
         assert [text for text in notices if "goal" in text] == ["3 words today: the goal of 3 is reached."]
     with airochat.open(tmp_path, ScriptedBackend(["Ay."])) as manager:
         assert manager.new().command("/goal") == "4 of 3 words today, reached; 0 in this chat."
+
+
+def test_a_reply_that_goes_on_counts_by_what_is_new(tmp_path: Path) -> None:
+    with airochat.open(tmp_path, ScriptedBackend(["One two.", " Three four five."])) as manager:
+        session = manager.new()
+        assert "0 of 100" in session.command("/goal 100 replies")
+        assert session.send("Go.").wait(60)
+        assert session.command("/goal").startswith("3 of 100")
+        assert session.continue_().wait(60)
+        assert session.history[-1].text == "One two. Three four five."
+        assert session.command("/goal").startswith("6 of 100")
+
+
+def test_words_in_all_chats(bench: PluginBench) -> None:
+    say(bench, "One two.")
+    bench.context().storage("global")["words"] += 5
+    texts = [part.text for part in bench.panel().parts if isinstance(part, Text)]
+    assert texts[-1].endswith("2 words in this chat, 7 in all.")
+    bench.context().data["words"] = "broken"
+    say(bench, "Three.")
+    assert "1 in this chat" in bench.command("/goal")
