@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from airochat.checks import did_you_mean
+from airochat.cli.approve import Approver, interactive
 from airochat.cli.common import Opening, put
 from airochat.cli.lazy import report
 from airochat.cli.lines import Lines
@@ -27,6 +28,7 @@ _HELP = {
     "/impersonate": "let the model write what you say next",
     "/undo": "take back the last step",
     "/redo": "take it again",
+    "/panel NAME": "print a plugin's panel, or list the panels",
     "/model NAME": "tell the model, or change to another one",
     "/new": "begin a new chat",
     "/quit": "end, as Ctrl-D does",
@@ -36,12 +38,20 @@ _HELP = {
 class Dialogue:
     """One run of the line mode; replies and answers go to stdout, all else to stderr."""
 
-    def __init__(self, manager: SessionManager, opening: Opening, sampling: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        manager: SessionManager,
+        opening: Opening,
+        sampling: dict[str, Any],
+        allow_tools: Sequence[str] = (),
+    ) -> None:
         self._manager = manager
         self._opening = opening
         self._sampling = sampling
         self._lines = Lines()
         self._diagnostics = Diagnostics()
+        self._approver = Approver(allow_tools, interactive())
+        manager.approver = self._approver
         self._session: Session | None = None
         self._failed = False
         self._commands: dict[str, Callable[[str], None]] = {
@@ -54,6 +64,7 @@ class Dialogue:
             "go": lambda _: self._show(lambda: self._chat().continue_(**self._sampling)),
             "undo": lambda _: self._travel(self._chat().undo(), "There is nothing to undo."),
             "redo": lambda _: self._travel(self._chat().redo(), "There is nothing to redo."),
+            "panel": self._panel,
             "model": self._model,
             "new": lambda _: self._new(),
         }
@@ -108,15 +119,17 @@ class Dialogue:
     def _chat(self) -> Session:
         """Return the chat; a new one is made by the first line that needs it."""
         if self._session is None:
-            self._session = self._opening.session()
-            self._session.subscribe(self._diagnostics)
+            session = self._opening.session()
+            self._approver.check(session)
+            session.subscribe(self._diagnostics)
+            self._session = session
         return self._session
 
     def _show(self, begin: Callable[[], Turn]) -> None:
         load_model(self._manager, self._diagnostics)
         turn = begin()
         while True:
-            interrupted = stream(turn, self._chat(), self._diagnostics)
+            interrupted = stream(turn, self._chat(), self._diagnostics, approver=self._approver)
             self._failed |= turn.reason == "failed"
             if interrupted and not self._lines.interactive:
                 raise KeyboardInterrupt
@@ -167,6 +180,16 @@ class Dialogue:
         if name:
             self._manager.use_model(name)
         _tell(load_model(self._manager, self._diagnostics).name)
+
+    def _panel(self, name: str) -> None:
+        from airochat.cli.panel_text import as_text, listing
+        from airochat.session import panels
+
+        if not name:
+            put(listing(panels.panels(self._manager)))
+            return
+        entry = panels.find(self._manager, name)
+        put(as_text(panels.show(self._chat() if entry.needs_chat else self._manager, entry.name)))
 
     def _new(self) -> None:
         self._session = self._opening.begin()

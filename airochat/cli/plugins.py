@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -21,16 +21,21 @@ from airochat.cli.common import (
     put,
 )
 from airochat.cli.lazy import report
+from airochat.cli.plugins_panel import panel
 from airochat.errors import UsageError
 from airochat.settings import remember
 
 if TYPE_CHECKING:
     from airochat.hooks import PluginHost, PluginReport
+    from airochat.session import SessionManager
 
 
 @click.group()
 def plugins() -> None:
     """List, enable, disable, set, trace and write plugins."""
+
+
+plugins.add_command(panel)
 
 
 @plugins.command("list")
@@ -145,6 +150,53 @@ def trace(ctx: click.Context, text: str, session: str | None, reply: str | None,
             put(f"  {line}")
 
 
+@plugins.group("tools")
+def plugin_tools() -> None:
+    """Tell what the model may call without asking, and change it.
+
+    Besides these decisions, which hold for all chats, tools can be allowed within one chat when it asks.
+    """
+
+
+@plugin_tools.command("list")
+@json_option
+@click.pass_context
+def list_tools(ctx: click.Context, as_json: bool) -> None:
+    """List the tools that plugins offer in a new chat, and those that something was decided about."""
+    with open_manager(ctx) as manager:
+        found = _tools(manager)
+    if as_json:
+        print_json({"tools": found})
+    elif not found:
+        click.echo("No plugin offers tools.")
+    else:
+        print_table([tuple(one[key] for key in ("decision", "tool", "plugin", "title")) for one in found])
+
+
+@plugin_tools.command("allow")
+@click.argument("name")
+@click.pass_context
+def allow_tool(ctx: click.Context, name: str) -> None:
+    """Let the model call a tool whenever it likes, in all chats."""
+    _decide(ctx, name, "always")
+
+
+@plugin_tools.command("forbid")
+@click.argument("name")
+@click.pass_context
+def forbid_tool(ctx: click.Context, name: str) -> None:
+    """Never let the model call a tool."""
+    _decide(ctx, name, "never")
+
+
+@plugin_tools.command("forget")
+@click.argument("name")
+@click.pass_context
+def forget_tool(ctx: click.Context, name: str) -> None:
+    """Ask again about a tool, as if nothing had been decided for all chats."""
+    _decide(ctx, name, None)
+
+
 def find_plugins(ctx: click.Context) -> list[PluginReport]:
     """Return what is known of every plugin, without running any."""
     with _host(ctx) as host:
@@ -173,6 +225,34 @@ def _host(ctx: click.Context) -> Iterator[PluginHost]:
         yield make(data=store.mapping)
     finally:
         store.close()
+
+
+def _tools(manager: SessionManager) -> list[dict[str, str]]:
+    """Return all tools that are offered in a new chat or decided about, each with what holds for all chats."""
+    from airochat.session.tooling import offered
+
+    decided = manager.approvals.listed()
+    found = []
+    for name, (plugin, tool) in sorted(offered(manager).items()):
+        standing = decided.pop((plugin, name), tool.approval)
+        found.append({"decision": standing, "tool": name, "plugin": plugin, "title": tool.title or name})
+    gone = sorted(decided.items())
+    return found + [
+        {"decision": decision, "tool": name, "plugin": plugin, "title": "not offered now"}
+        for (plugin, name), decision in gone
+    ]
+
+
+def _decide(ctx: click.Context, name: str, decision: Literal["always", "never"] | None) -> None:
+    with open_manager(ctx) as manager:
+        known = {one["tool"]: one["plugin"] for one in reversed(_tools(manager))}
+        if name not in known:
+            raise UsageError(f"There is no tool {name!r}.", did_you_mean(name, known))
+        if decision is None:
+            manager.approvals.forget(known[name], name)
+        else:
+            manager.approvals.keep("", known[name], name, decision)
+    put(f"{name}: {decision or 'as before'}")
 
 
 def _row(plugin: PluginReport) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from airochat.cli.approve import allow_option
 from airochat.cli.common import Opening, open_manager, pick_session
 from airochat.cli.options import chat_options, sampling_options
 from airochat.errors import UsageError
@@ -13,6 +14,7 @@ from airochat.errors import UsageError
 
 @click.command()
 @chat_options
+@allow_option
 @sampling_options
 @click.pass_context
 def repl(
@@ -21,13 +23,15 @@ def repl(
     model: str | None,
     session: str | None,
     latest: bool,
+    allow_tools: tuple[str, ...],
     sampling: dict[str, Any],
     **chat: Any,
 ) -> None:
     """Chat line by line, without taking over the screen.
 
     A line is a message; a backslash at its end carries it on to the next line. /help lists the commands. Ctrl-C stops
-    a reply, Ctrl-D or /quit ends the chat. Where standard input is not a terminal, its lines are answered one by one.
+    a reply, Ctrl-D or /quit ends the chat. Where standard input is not a terminal, its lines are answered one by one,
+    and nobody is asked about tools that the model calls; see --allow-tools.
     """
     if session and latest:
         raise UsageError("--session and --continue name two chats.", "Leave out one of them.")
@@ -36,4 +40,4 @@ def repl(
 
         manager.settings.sampling.replace(**sampling)
         opening = Opening(manager, pick_session(manager, session, latest), **chat)
-        ctx.exit(Dialogue(manager, opening, sampling).run())
+        ctx.exit(Dialogue(manager, opening, sampling, allow_tools).run())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airochat.cli.approve import allow_option
 from airochat.cli.common import Opening, json_option, open_manager, pick_session, print_json, put
 from airochat.cli.lazy import INTERRUPTED
 from airochat.cli.options import chat_options, sampling_options
@@ -33,6 +34,7 @@ _NOT_SAMPLING = ("prefill", "speaker")
     help="Write N alternatives of the reply; those behind the first are printed after it, each under its number.",
 )
 @click.option("--prefill", metavar="TEXT", default="", help="Words that the reply shall start with.")
+@allow_option
 @sampling_options
 @json_option
 @click.pass_context
@@ -46,6 +48,7 @@ def say(
     speaker: str,
     prefill: str,
     swipes: int | None,
+    allow_tools: tuple[str, ...],
     sampling: dict[str, Any],
     as_json: bool,
     model: str | None,
@@ -55,7 +58,8 @@ def say(
 
     TEXT may be - to read it from standard input. A TEXT that begins with / is a command, such as "/note the rain grows
     louder"; begin it with // to send it as it is. Ctrl-C stops the reply and keeps what was written. With --swipes the
-    chat goes on from the first alternative, and in a group nobody else answers before one is chosen.
+    chat goes on from the first alternative, and in a group nobody else answers before one is chosen. Nobody is asked
+    about the tools that the model calls: name with --allow-tools those that it may use.
     """
     if sum((bool(session), latest, new)) > 1:
         raise click.UsageError("Give only one of --session, --continue and --new.")
@@ -68,7 +72,7 @@ def say(
             text = text.removeprefix("/") if text.startswith("//") else text
             opening = Opening(manager, found, **chat)
             wanted = sampling | {"prefill": prefill, "speaker": speaker}
-            ctx.exit(_send(opening, text, wanted, swipes, as_json))
+            ctx.exit(_send(opening, text, wanted, swipes, as_json, allow_tools))
 
 
 def _run_command(session: Session | None, line: str, as_json: bool) -> None:
@@ -84,7 +88,15 @@ def _run_command(session: Session | None, line: str, as_json: bool) -> None:
         put(answer)
 
 
-def _send(opening: Opening, text: str, wanted: dict[str, Any], swipes: int | None, as_json: bool) -> int:
+def _send(
+    opening: Opening,
+    text: str,
+    wanted: dict[str, Any],
+    swipes: int | None,
+    as_json: bool,
+    allowed: tuple[str, ...],
+) -> int:
+    from airochat.cli.approve import Approver
     from airochat.cli.stream import Diagnostics, describe, describe_swipes, load_model, stream
 
     manager = opening.manager
@@ -96,6 +108,9 @@ def _send(opening: Opening, text: str, wanted: dict[str, Any], swipes: int | Non
     forget()
     session = opening.session()
     session.subscribe(diagnostics)
+    if allowed:
+        manager.approver = approver = Approver(allowed, ask=False)
+        approver.check(session)
     count = swipes or 1
     turns = [session.send(text, n=count, **wanted)]
     interrupted = stream(turns[0], session, diagnostics, quiet=as_json)

@@ -13,12 +13,23 @@ from typing import Any
 import click
 
 from airochat.backends.base import ModelInfo
+from airochat.cli.approve import Approver
 from airochat.cli.common import put
 from airochat.cli.lazy import report
 from airochat.conversation import Message
 from airochat.errors import UsageError
 from airochat.session import Session, SessionManager, Turn
-from airochat.session.events import ModelLoading, Notice, PromptRead, SessionEvent, TextAdded, TurnStarted
+from airochat.session.events import (
+    ModelLoading,
+    Notice,
+    PromptRead,
+    RoundEnded,
+    SessionEvent,
+    TextAdded,
+    ToolCalled,
+    TurnEvent,
+    TurnStarted,
+)
 from airochat.text import one_line
 
 LONG_PROMPT = 256
@@ -78,23 +89,27 @@ def load_model(manager: SessionManager, diagnostics: Diagnostics) -> ModelInfo:
     return info
 
 
-def stream(turn: Turn, session: Session, diagnostics: Diagnostics, quiet: bool = False) -> bool:
+def stream(
+    turn: Turn,
+    session: Session,
+    diagnostics: Diagnostics,
+    quiet: bool = False,
+    approver: Approver | None = None,
+) -> bool:
     """Print a reply as it is written, unless ``quiet``, then those beside it; return whether Ctrl-C stopped it.
 
-    In a group the speaker's name is told first. What was written until then is kept. A second Ctrl-C leaves at once.
-    A failure is told on stderr.
+    In a group the speaker's name is told first. Calls of tools are told on stderr, where ``approver`` asks about them.
+    What was written until then is kept. A second Ctrl-C leaves at once. A failure is told on stderr.
     """
-    printed = ""
-    with _stopped_by_ctrl_c(turn) as interrupted:
+    printer = _Printer(turn, session, diagnostics, quiet)
+    with _stopped_by_ctrl_c(turn, approver) as interrupted:
         for event in turn:
-            if isinstance(event, TurnStarted) and not quiet:
-                _open(event, session)
-            if isinstance(event, TextAdded) and not event.index and not quiet:
-                diagnostics.clear()
-                put(event.text, end="")
-                printed += event.text
+            printer.take(event)
+            if isinstance(event, ToolCalled) and event.state == "asked" and approver is not None:
+                with contextlib.suppress(KeyboardInterrupt):
+                    approver.ask(event.call_id)
     diagnostics.clear()
-    _close(turn, "" if quiet else printed, interrupted.is_set(), quiet)
+    printer.close(turn.message, interrupted.is_set())
     for message in () if quiet else turn.messages[1:]:
         click.echo()
         _print_numbered(message, session)
@@ -103,18 +118,76 @@ def stream(turn: Turn, session: Session, diagnostics: Diagnostics, quiet: bool =
     return interrupted.is_set()
 
 
-def _open(started: TurnStarted, session: Session) -> None:
-    """Say what comes now, where that is in question: which of several alternatives, or who speaks."""
+class _Printer:
+    """Prints the replies of one turn, one after the other, and what is called between them."""
+
+    def __init__(self, turn: Turn, session: Session, diagnostics: Diagnostics, quiet: bool) -> None:
+        self._turn = turn
+        self._session = session
+        self._diagnostics = diagnostics
+        self._quiet = quiet
+        self._printed = ""
+        self._begun = False
+        """Whether something stands on the line that has not been ended."""
+
+    def take(self, event: TurnEvent) -> None:
+        """Take in one event of the turn."""
+        match event:
+            case TurnStarted() if not self._quiet:
+                self._begun = _open(event, self._session)
+            case TextAdded(index=0, text=text) if not self._quiet:
+                self._diagnostics.clear()
+                put(text, end="")
+                self._printed += text
+            case ToolCalled():
+                self._diagnostics.clear()
+                self._end_reply()
+                _tell_call(event)
+            case RoundEnded():
+                self._end_reply()
+
+    def close(self, message: Message | None, interrupted: bool) -> None:
+        """End what was printed of the last reply."""
+        if not self._printed and message is not None and message in self._turn.rounds[:-1]:
+            return  # the turn ended with the results of its calls
+        _close(message, self._printed, interrupted, self._quiet)
+
+    def _end_reply(self) -> None:
+        if self._printed and self._turn.message_id in self._session.tree:
+            _close(self._session.tree[self._turn.message_id], self._printed, False, self._quiet)
+        elif self._begun:
+            click.echo()
+        self._printed, self._begun = "", False
+
+
+def _tell_call(event: ToolCalled) -> None:
+    """Say on one line of stderr that a tool is called, or what came of it."""
+    if event.state == "running":
+        text = f"{event.title} {event.arguments}"
+    elif event.state == "asked":
+        return
+    else:
+        text = f"{event.title} {event.state}: {one_line(event.text, 200)}"
+    click.echo(one_line(text, 300), err=True)
+
+
+def _open(started: TurnStarted, session: Session) -> bool:
+    """Say what comes now, where that is in question: which of several alternatives, or who speaks.
+
+    Return whether the reply goes on behind that.
+    """
     before, count = len(session.tree.children.get(started.parent, ())), 1 + len(started.alternatives)
     if before and count > 1:
         _head(before + 1, before + count)
     if _has_names(session):
         put(f"{one_line(started.name)}: ", end="")
+        return True
+    return False
 
 
-def _close(turn: Turn, printed: str, interrupted: bool, quiet: bool) -> None:
+def _close(message: Message | None, printed: str, interrupted: bool, quiet: bool) -> None:
     """End what was printed of a reply with what was added to it, and tell if something else was kept."""
-    kept = turn.message.text if turn.message and not quiet else ""
+    kept = message.text if message and not quiet else ""
     if kept.startswith(printed):
         put(kept[len(printed) :], end="")  # such as a closing quote
         printed = kept
@@ -154,8 +227,11 @@ def _has_names(session: Session) -> bool:
 
 
 @contextlib.contextmanager
-def _stopped_by_ctrl_c(turn: Turn) -> Iterator[threading.Event]:
-    """Let Ctrl-C stop the turn rather than break into a print; the event tells whether it did."""
+def _stopped_by_ctrl_c(turn: Turn, approver: Approver | None = None) -> Iterator[threading.Event]:
+    """Let Ctrl-C stop the turn rather than break into a print; the event tells whether it did.
+
+    A question is broken off by it.
+    """
     asked = threading.Event()
 
     def interrupt(*_: object) -> None:
@@ -163,6 +239,8 @@ def _stopped_by_ctrl_c(turn: Turn) -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         asked.set()
         turn.stop()
+        if approver is not None and approver.asking.is_set():
+            raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield asked
@@ -194,6 +272,7 @@ def describe(turn: Turn, session: Session, manager: SessionManager, info: ModelI
             "tokens_per_s": turn.timings.tokens_per_s,
         },
         "bans": dataclasses.asdict(turn.bans),
+        "calls": [dict(call) for one in turn.rounds for call in one.provenance.calls],
     }
 
 

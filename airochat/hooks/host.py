@@ -63,9 +63,13 @@ class PluginHost(Drafts):
             plugin.configure(self._values.table(name))
 
     def data_folders(self, kind: str) -> list[Path]:
-        """Return the folders of a name, such as ``themes``, that plugins that may run have; loads none."""
+        """Return the folders of a name, such as ``themes``, that plugins that may run have; loads none.
+
+        Those of installed packages are left out: where they lie is known only once they are imported.
+        """
         with self._lock:
-            places = [Path(plugin.found.path) / kind for plugin in self._plugins if plugin.state == "on"]
+            running = [plugin.found for plugin in self._plugins if plugin.state == "on"]
+            places = [Path(found.path) / kind for found in running if found.source in ("bundled", "user")]
         return [place for place in places if place.is_dir()]
 
     # -- what plugins offer -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -170,30 +171,51 @@ def _checked_part(part: Any, names: set[str]) -> Part:
     match part:
         case Text(text, tone) if isinstance(text, str) and tone in get_args(Tone):
             return replace(part, text=clean(text))
-        case Meter(label_, value, of) if all(isinstance(one, (int, float)) for one in (value, of)):
+        case Meter(label_, value, of) if _is_finite(value) and _is_finite(of):
             return replace(part, label=one_line(label_, 100), unit=one_line(part.unit, 40))
-        case Field(Setting(), value):
-            _only_once(part.setting.name, names)
-            try:
-                return replace(part, value=part.setting.checked(value))
-            except SettingsError as error:
-                raise ValueError(f"a panel shows a field that does not take its value: {error}") from None
-        case Rows(name, columns, rows, buttons):
-            _only_once(name, names)
-            if any(not isinstance(row, Row) or len(row.cells) != len(columns) for row in rows):
-                raise ValueError(f"the rows of {name} do not have as many cells as there are columns")
-            return replace(
-                part,
-                columns=tuple(one_line(one, 100) for one in columns),
-                rows=tuple(
-                    replace(row, cells=tuple(one_line(cell, 1000) for cell in row.cells)) for row in rows
-                ),
-                buttons=tuple(_checked_button(one, names) for one in buttons),
-                empty=clean(part.empty),
-            )
+        case Field(Setting()):
+            return _checked_field(part, names)
+        case Rows():
+            return _checked_rows(part, names)
         case Button():
             return _checked_button(part, names)
     raise TypeError(f"a panel shows {type(part).__name__}, or something wrong in it")
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _checked_field(field: Field, names: set[str]) -> Field:
+    setting = field.setting
+    _only_once(setting.name, names)
+    try:
+        value = setting.checked(field.value)
+    except SettingsError as error:
+        raise ValueError(f"a panel shows a field that does not take its value: {error}") from None
+    help_, label_ = one_line(setting.help, 300), one_line(setting.title, 100)
+    return Field(replace(setting, help=help_, label=label_), value)
+
+
+def _checked_rows(table: Rows, names: set[str]) -> Rows:
+    _only_once(table.name, names)
+    keys: set[str] = set()
+    for row in table.rows:
+        if not isinstance(row, Row) or len(row.cells) != len(table.columns):
+            raise ValueError(f"the rows of {table.name} do not have as many cells as there are columns")
+        _only_once(row.key, keys)
+    return replace(
+        table,
+        columns=tuple(one_line(one, 100) for one in table.columns),
+        rows=tuple(
+            replace(row, cells=tuple(one_line(cell, 1000) for cell in row.cells)) for row in table.rows
+        ),
+        buttons=tuple(_checked_button(one, names) for one in table.buttons),
+        empty=clean(table.empty),
+    )
 
 
 def _checked_button(button: Any, names: set[str]) -> Button:
@@ -203,7 +225,9 @@ def _checked_button(button: Any, names: set[str]) -> Button:
     return replace(button, label=one_line(button.label, 100), confirm=one_line(button.confirm, 300))
 
 
-def _only_once(name: str, names: set[str]) -> None:
+def _only_once(name: Any, names: set[str]) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"a panel calls something {name!r}, which is no text")
     if name in names:
         raise ValueError(f"a panel has {name!r} twice")
     names.add(name)

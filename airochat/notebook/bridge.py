@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from airochat.errors import AirochatError, UsageError
 from airochat.notebook.transcript import State, Transcript, difference
+from airochat.session.approval import PendingCall
 from airochat.session.commands import run_command
-from airochat.session.events import SessionEvent, TreeChanged, TurnEnded, TurnStarted
+from airochat.session.events import SessionEvent, ToolCalled, TreeChanged, TurnEnded, TurnStarted
 from airochat.session.session import MAX_REPLIES
+from airochat.text import one_line
 
 if TYPE_CHECKING:
     from airochat.session import Session, Turn
@@ -56,7 +58,9 @@ class Bridge:
         self._publish_message = publish
         self._keep = keep
         self._turn: Turn | None = None
-        self._queue: queue.SimpleQueue[SessionEvent | _Asked | _Flush | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[SessionEvent | _Asked | _Flush | PendingCall | None] = (
+            queue.SimpleQueue()
+        )
         self._transcript = Transcript(session.tree, self._texts_of)
         self._transcript.horizon = session.horizon
         self._transcript.template = session.template_name
@@ -68,6 +72,7 @@ class Bridge:
         self._back = ""
         self._full_wanted = False
         self._flushes: list[threading.Event] = []
+        self._pending: PendingCall | None = None
         self._thread = threading.Thread(target=self._run, name="airochat-widget", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -80,7 +85,8 @@ class Bridge:
         turn = self.session.turn
         if turn is not None:
             self._turn = turn
-            self._transcript.apply(next(iter(turn)))
+            first = next(iter(turn))
+            self._transcript.apply(turn.started or first)
         self._unsubscribe = self.session.subscribe(self._queue.put)
         self._queue.put(TreeChanged(self.session.id, self.session.tree))
         if turn is not None and turn.done:
@@ -88,7 +94,12 @@ class Bridge:
         self._thread.start()
 
     def ask(self, message: Mapping[str, Any]) -> None:
-        """Take a request of the page; returns at once, on whatever thread it comes."""
+        """Take a request of the page; returns at once, on whatever thread it comes.
+
+        Whoever has a page can be asked about calls there; in a notebook that runs without one, nobody waits for that.
+        """
+        if message:
+            self.session.own_approver = self._wonder
         self._queue.put(_Asked(message))
 
     @property
@@ -110,7 +121,14 @@ class Bridge:
     def close(self) -> None:
         """Stop listening and publishing; the session goes on."""
         self._unsubscribe()
+        if self.session.own_approver == self._wonder:
+            self.session.own_approver = None
+        if self._pending is not None:
+            self._pending.withdraw()
         self._queue.put(None)
+
+    def _wonder(self, pending: PendingCall) -> None:
+        self._queue.put(pending)
 
     def _texts_of(self, turn_id: str) -> Sequence[str]:
         return self._turn.texts if self._turn is not None and self._turn.id == turn_id else ()
@@ -122,6 +140,9 @@ class Bridge:
             due = time.monotonic() + 1 / RATE
         for waiting in self._flushes:
             waiting.set()
+        while not self._queue.empty():
+            if isinstance(item := self._queue.get(), PendingCall):
+                item.withdraw()
 
     def _gather(self, due: float) -> bool:
         """Take what arrives, at least one item and until ``due``; return False once the bridge is closed."""
@@ -134,13 +155,15 @@ class Bridge:
                 return True
         return False
 
-    def _take(self, item: SessionEvent | _Asked | _Flush) -> None:
+    def _take(self, item: SessionEvent | _Asked | _Flush | PendingCall) -> None:
         try:
             match item:
                 case _Flush():
                     self._flushes.append(item.done)
                 case _Asked():
                     self._obey(item.message)
+                case PendingCall():
+                    self._pending, self._transcript.question = item, _question(item)
                 case _:
                     self._hear(item)
         except Exception as error:
@@ -158,11 +181,20 @@ class Bridge:
             case TurnEnded():
                 picked = self._transcript.picked
                 self._transcript.apply(event)
+                self._drop_question()
                 # Another widget on this session may have been quicker.
                 with contextlib.suppress(UsageError):
                     self._go_on(event, picked)
+            case ToolCalled():
+                self._transcript.apply(event)
+                self._drop_question()
             case _:
                 self._transcript.apply(event)
+
+    def _drop_question(self) -> None:
+        """Ask no longer about a call that was answered, here or elsewhere."""
+        if self._pending is None or self._pending.over:
+            self._pending = self._transcript.question = None
 
     def _go_on(self, ended: TurnEnded, picked: str | None) -> None:
         """Show the reply that was picked while it grew; or let whoever of a group is due speak.
@@ -197,6 +229,8 @@ class Bridge:
             case "stop":
                 if self._turn is not None:
                     self._turn.stop()
+            case "approve":
+                self._approve(str(message.get("id", "")), message.get("answer"))
             case "earlier":
                 self._transcript.show_earlier()
             case "send":
@@ -210,6 +244,12 @@ class Bridge:
             case "next":
                 self._transcript.line = None
                 self.session.next_swipe()
+
+    def _approve(self, call_id: str, answer: Any) -> None:
+        """Answer a question; a click that comes late, when another one is asked, is none."""
+        if self._pending is not None and self._pending.question.call_id == call_id:
+            self._pending.answer(answer)
+            self._drop_question()
 
     def _keep_draft(self, text: str) -> None:
         """Keep what is being typed, and let the model read what will not change any more."""
@@ -260,6 +300,17 @@ class Bridge:
         if not self._transcript.busy and (self._flushes or self._state["messages"] != self._kept["messages"]):
             self._kept = self._state
             self._keep(self.full())
+
+
+def _question(pending: PendingCall) -> State:
+    question = pending.question
+    return {
+        "id": question.call_id,
+        "title": question.title,
+        "plugin": question.plugin,
+        "about": one_line(question.description, 400),
+        "arguments": question.arguments,
+    }
 
 
 def _number(wanted: object) -> int:

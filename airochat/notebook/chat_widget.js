@@ -1,9 +1,9 @@
 // One chat: the messages, the growing reply, a composer. The store is made once per model; every view draws it.
 // Messages of the kernel: `full` {rev, state, draft} and `change` {rev, splice, text, grown, set, back}, see transcript.py.
-const EMPTY = { messages: [], earlier: 0, horizon: null, running: null, swipe: null, cards: [], replies: 1, model: "", why: "", partner: "", activity: "", progress: null, line: null };
+const EMPTY = { messages: [], earlier: 0, horizon: null, running: null, swipe: null, cards: [], replies: 1, model: "", why: "", partner: "", activity: "", progress: null, line: null, question: null };
 
 const makeStore = () => ({
-  rev: -1, state: EMPTY, draft: "", live: true, synced: false, asked: 0, pending: [], views: new Set(), send: () => false,
+  rev: -1, state: EMPTY, draft: "", live: true, synced: false, asked: 0, pending: [], panels: "", views: new Set(), send: () => false,
 });
 
 const connect = (store, model, signal) => {
@@ -47,16 +47,24 @@ const connect = (store, model, signal) => {
     if (store.pending.length) resync();
     redraw();
   };
+  const onPanels = () => { const id = model.get("panels"); store.panels = typeof id === "string" ? id : ""; redraw(); };
+  store.showPanels = async (id, place) => {
+    const manager = model.widget_manager, view = await manager.create_view(await manager.get_model(id), {});
+    if (place.airochat === id) place.replaceChildren(view.el); else view.remove();
+  };
   const onSnapshot = () => { takeFull(model.get("snapshot")); redraw(); };
   model.on("change:snapshot", onSnapshot);
+  model.on("change:panels", onPanels);
   model.on("msg:custom", onMessage);
   model.on("comm_live_update", lost);
   signal?.addEventListener("abort", () => {
     model.off("change:snapshot", onSnapshot);
+    model.off("change:panels", onPanels);
     model.off("msg:custom", onMessage);
     model.off("comm_live_update", lost);
   });
   takeFull(model.get("snapshot"));
+  onPanels();
   resync();
 };
 
@@ -137,6 +145,20 @@ const drawRunning = (place, running) => {
   setText(place.firstChild.lastChild, running.text);
 };
 
+const ANSWERS = [["once", "Yes, once"], ["chat", "In this chat"], ["always", "Always"], ["no", "No"], ["never", "Never"]];
+
+const drawQuestion = (place, question, answer) => {
+  place.hidden = !question;
+  if (place.airochat === question?.id) return;
+  place.airochat = question?.id;
+  place.replaceChildren();
+  if (!question) return;
+  add(place, "div", "asks", `May the model use ${question.title}?`);
+  add(place, "div", "about", `by the plugin ${question.plugin} · ${question.about}`);
+  add(place, "pre", "arguments", question.arguments);
+  for (const [word, text] of ANSWERS) addButton(place, "button", text, "", () => answer(question.id, word));
+};
+
 const build = (el, store) => {
   const ui = {};
   ui.log = add(el, "div", "log");
@@ -158,6 +180,9 @@ const build = (el, store) => {
   ui.next = addButton(ui.bar, "link", "›", "Next alternative", () => store.send({ type: "next" }));
   ui.again = addButton(ui.bar, "link", "again", "Write another reply", () => store.send({ type: "again" }));
   ui.activity = add(ui.bar, "span", "activity");
+  ui.question = add(el, "div", "question");
+  ui.question.setAttribute("role", "alertdialog");
+  ui.question.setAttribute("aria-label", "The model wants to use a tool");
   ui.line = add(el, "div", "line");
   ui.line.setAttribute("role", "alert");
   ui.progress = add(el, "div", "progress");
@@ -172,8 +197,19 @@ const build = (el, store) => {
   ui.sendButton = addButton(composer, "button", "Send", "Send the message (Enter)", () => {});
   const foot = add(el, "div", "foot");
   ui.model = add(foot, "span", "model");
+  ui.turnPanels = addButton(foot, "link", "panels", "Panels of plugins, and their settings", () => store.send({ type: "panels" }));
   ui.hint = add(foot, "span", "hint");
+  ui.panels = add(el, "div", "panels");
+  ui.panels.airochat = "";
   return ui;
+};
+
+const drawPanels = (place, store) => {
+  if (place.airochat === store.panels) return;
+  place.airochat = store.panels;
+  place.replaceChildren();
+  // A saved notebook may name one that is gone with its kernel.
+  if (store.panels) store.showPanels(store.panels, place).catch(() => {});
 };
 
 const draw = (el, ui, store) => {
@@ -189,6 +225,7 @@ const draw = (el, ui, store) => {
   ui.next.disabled = !s.swipe || s.swipe[0] >= s.swipe[1];
   ui.again.hidden = busy || !s.messages.length || !store.live;
   ui.activity.textContent = s.activity;
+  drawQuestion(ui.question, store.live ? s.question : null, (id, word) => store.send({ type: "approve", id, answer: word }));
   const line = store.live ? s.line : { kind: "error", text: "The kernel is gone.", hint: "Run the cell again to go on; your chats are kept." };
   ui.line.hidden = !line;
   ui.line.dataset.kind = line?.kind ?? "";
@@ -201,6 +238,9 @@ const draw = (el, ui, store) => {
   ui.sendButton.hidden = busy;
   ui.stop.disabled = ui.sendButton.disabled = ui.input.disabled = !store.live;
   ui.input.placeholder = s.messages.length ? `Write a message, or press enter to let ${s.partner} go on` : "Write the first message";
+  drawPanels(ui.panels, store);
+  ui.turnPanels.disabled = !store.live;
+  ui.turnPanels.setAttribute("aria-expanded", !!store.panels);
   ui.model.textContent = s.model;
   ui.model.title = s.why;
   ui.hint.textContent = busy ? "esc stop" : "enter send · shift+enter new line";

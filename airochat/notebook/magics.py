@@ -1,4 +1,4 @@
-"""``%chat`` and ``%%chat``: a conversation as notebook cells."""
+"""``%chat``, ``%%chat`` and ``%airochat``: a conversation as notebook cells, and the panels of plugins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import airochat
 from airochat.errors import AirochatError, UsageError
 from airochat.notebook.cell import ChatError, print_turn, run_turn
+from airochat.notebook.panel_state import list_view, plain, wire
 from airochat.session import Session
+from airochat.session.panels import find, panels, show
 from airochat.session.session import MAX_REPLIES
 
 if TYPE_CHECKING:
@@ -22,15 +24,16 @@ _SAMPLING = ("seed", "max_tokens", "temperature", "top_p", "top_k", "min_p")
 
 
 def register(shell: InteractiveShell) -> None:
-    """Give an IPython the line magic and the cell magic ``chat``."""
+    """Give an IPython the line magic and the cell magic ``chat``, and the line magic ``airochat``."""
     magics = ChatMagics(shell)
     register_function: Callable[..., None] = shell.magics_manager.register_function
     register_function(_magic(magics.configure, _line_options()), "line", "chat")
     register_function(_magic(magics.say, _cell_options()), "cell", "chat")
+    register_function(_magic(magics.panel, _panel_options()), "line", "airochat")
 
 
 class ChatMagics:
-    """What the two magics share: a session manager, opened when first needed, and the current session."""
+    """What the magics share: a session manager, opened when first needed, and the current session."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
@@ -69,6 +72,20 @@ class ChatMagics:
         if args.into:
             texts = [message.text for message in turn.messages]
             self._shell.user_ns[args.into] = turn.text if swipes == 1 else texts
+
+    def panel(self, args: argparse.Namespace) -> object:
+        """Return the widget of a panel of the current session, or of the list of all; in a terminal print it."""
+        if args.what == "panel" and not args.name:
+            raise UsageError("%airochat panel: no name is given.", "%airochat panels lists them.")
+        name = args.name if args.what == "panel" else ""
+        if self._in_kernel():
+            from airochat.notebook.panel import show_panel
+
+            return show_panel(self._current(), name)
+        session = self._current()
+        view = show(session, find(session, name).name) if name else list_view(panels(session))
+        print(plain(wire(view)))
+        return None
 
     def _follow(self, turn: Turn) -> None:
         if self._in_kernel():
@@ -164,6 +181,19 @@ def _cell_options() -> argparse.ArgumentParser:
         "--into",
         metavar="NAME",
         help="a Python variable that receives the text of the reply, or a list of those of its alternatives",
+    )
+    return options
+
+
+def _panel_options() -> argparse.ArgumentParser:
+    options = _Options(
+        "%airochat", description="Show a panel of a plugin, or the list of all panels.", add_help=False
+    )
+    options.add_argument(
+        "what", choices=["panel", "panels"], help="`panel NAME` shows one, `panels` lists all"
+    )
+    options.add_argument(
+        "name", nargs="?", help="the panel; a plugin without one has a form for its settings"
     )
     return options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airochat.conversation import Provenance
-from airochat.session.events import ModelEvent, ModelFailed, ModelLoading, ModelReady, PromptRead
+from airochat.session.events import ModelEvent, ModelFailed, ModelLoading, ModelReady, PromptRead, ToolCalled
 from airochat.text import one_line
 
 
@@ -45,6 +45,12 @@ def reading_words(event: PromptRead) -> tuple[str, float]:
 def writing_words(tokens: int, seconds: float) -> str:
     """Return the pace of a growing reply."""
     return f"writing · {tokens / seconds:.0f} tokens/s" if tokens > 1 and seconds > 0.2 else "writing"
+
+
+def calling_words(call: ToolCalled) -> str:
+    """Return what is done about a call of a tool."""
+    waits = "waiting for your answer about " if call.state == "asked" else "calling "
+    return waits + one_line(call.title, 60)
 
 
 def ended_words(usage: Mapping[str, int], tokens_per_s: float) -> str:

@@ -6,7 +6,8 @@ first one. ``running`` is the growing reply (``id``, ``name``, ``text``) or None
 None. ``cards`` are alternatives to look at side by side (``id``, ``text``): all that grow, but with an empty text for
 the one in ``running``; or those of the last message, if they are wanted; else none. ``replies`` is how many are written
 at once. ``model``, ``why``, ``partner`` and ``activity`` are texts, ``progress`` goes from 0 to 1 or is None, ``line``
-is an error or notice (``kind``, ``text``, ``hint``) or None.
+is an error or notice (``kind``, ``text``, ``hint``) or None. ``question`` is a call of a tool about which the user is
+asked (``id``, ``title``, ``plugin``, ``about``, ``arguments``), or None.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from airochat.session.events import (
     ModelReady,
     Notice,
     PromptRead,
+    RoundStarted,
     SessionEvent,
     TextAdded,
+    ToolCalled,
     TreeChanged,
     TurnEnded,
     TurnStarted,
@@ -50,6 +53,8 @@ _NOTES = {"finished": "", "stopped": "stopped", "failed": "broke off", "running"
 class _Running:
     started: TurnStarted
     read: PromptRead | None = None
+    call: ToolCalled | None = None
+    """The call that waits or runs, if there is one."""
     tokens: int = 0
     since: float = 0.0
     picked: int = 0
@@ -87,6 +92,8 @@ class Transcript:
         """The name under which replies appear."""
         self.line: State | None = None
         """The one line under the conversation: an error or a notice."""
+        self.question: State | None = None
+        """The call about which the user is asked."""
 
     @property
     def busy(self) -> bool:
@@ -135,7 +142,8 @@ class Transcript:
                 self._tree = event.tree
             case TurnStarted():
                 if not self._running or self._running.started != event:
-                    self._running, self._ended, self.line = _Running(event), None, None
+                    self._running, self._ended = _Running(event), None
+                    self.line = self.line if isinstance(event, RoundStarted) else None
                     self._open = (event.parent,) if event.alternatives else self._open
             case ModelLoading() | ModelReady() | ModelFailed():
                 self._apply_model(event)
@@ -158,6 +166,8 @@ class Transcript:
             case TextAdded():
                 running.since = running.since or time.monotonic()
                 running.tokens += event.tokens
+            case ToolCalled():
+                running.call = event if event.state in ("asked", "running") else None
             case TurnEnded():
                 self._running = None
                 self._ended = event
@@ -189,6 +199,7 @@ class Transcript:
             "activity": activity,
             "progress": progress,
             "line": self.line,
+            "question": self.question,
         }
 
     def _wire(self, message: Message) -> State:
@@ -241,6 +252,8 @@ class Transcript:
         running = self._running
         if running is None:
             return self._took(), None
+        if running.call is not None:
+            return status.calling_words(running.call), None
         if running.tokens:
             return status.writing_words(running.tokens, time.monotonic() - running.since), None
         return status.reading_words(running.read) if running.read else ("waiting for the model", None)

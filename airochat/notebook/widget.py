@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextvars
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,8 @@ import traitlets
 from IPython.display import publish_display_data
 
 from airochat.notebook.bridge import Bridge
+from airochat.notebook.comms import Sender, answer_on_own_thread
+from airochat.notebook.panel import PanelWidget, show_panel
 from airochat.notebook.static import transcript_bundle
 from airochat.notebook.transcript import State
 
@@ -34,14 +34,17 @@ class ChatWidget(anywidget.AnyWidget):
     _css = _HERE / "chat_widget.css"
     snapshot = traitlets.Dict().tag(sync=True)
     """What was shown when the last reply ended; saved with the notebook."""
+    panels = traitlets.Unicode().tag(sync=True)
+    """The id of the widget with the panels of plugins that is shown below, or empty."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self._display_id = ""
-        self._context = contextvars.copy_context()
+        self._sender = Sender()
+        self._panels: PanelWidget | None = None
         self._bridge = Bridge(session, self._publish, self._keep)
         super().__init__(snapshot=self._bridge.full())
-        _answer_on_own_thread(self.comm)
+        answer_on_own_thread(self.comm)
         self.on_msg(self._received)
         self._bridge.start()
 
@@ -60,34 +63,51 @@ class ChatWidget(anywidget.AnyWidget):
         Programs that run notebooks, such as nbclient, take what is sent on behalf of the running cell and nothing else,
         so a cell that drives the session ends with this.
         """
-        self._context = contextvars.copy_context()
+        self._sender.remember()
         turn = self.session.turn
         return (turn is None or turn.wait(timeout)) and self._bridge.flush(timeout)
+
+    def panel(self, name: str = "") -> PanelWidget:
+        """Return a panel of a plugin, to be displayed by the cell; without a name the list of all panels.
+
+        Raises `UsageError` if there is no such panel.
+        """
+        return show_panel(self.session, name)
 
     def close(self) -> None:
         """Remove the widget from all cells; the session goes on."""
         self._bridge.close()
+        if self._panels is not None:
+            self._panels.close()
         super().close()
 
     def _received(self, widget: object, message: object, buffers: object) -> None:
-        self._context = contextvars.copy_context()
-        if isinstance(message, dict):
+        self._sender.remember()
+        if isinstance(message, dict) and message.get("type") == "panels":
+            self._turn_panels()
+        elif isinstance(message, dict):
             self._bridge.ask(message)
 
-    def _in_context(self, function: Callable[..., object], *values: object) -> None:
-        """Call ``function`` in the context of the last request, which ipykernel 7 needs to address what is sent."""
-        self._context.copy().run(function, *values)
+    def _turn_panels(self) -> None:
+        """Show the list of panels below the chat, or put it away."""
+        if self._panels is None:
+            self._panels = PanelWidget(self.session)
+            self.panels = self._panels.model_id
+        else:
+            self.panels = ""
+            self._panels.close()
+            self._panels = None
 
     def _publish(self, message: State) -> None:
-        self._in_context(self.send, message)
+        self._sender.run(self.send, message)
 
     def _keep(self, full: State) -> None:
         if full == self.snapshot:
-            self._in_context(self.send_state, "snapshot")
+            self._sender.run(self.send_state, "snapshot")
         else:
-            self._in_context(setattr, self, "snapshot", full)
+            self._sender.run(setattr, self, "snapshot", full)
         if self._display_id:
-            self._in_context(self._show_static, True)
+            self._sender.run(self._show_static, True)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
@@ -102,16 +122,6 @@ class ChatWidget(anywidget.AnyWidget):
     def _show_static(self, update: bool) -> None:
         bundle = transcript_bundle(self.snapshot["state"])
         publish_display_data(bundle, {}, transient={"display_id": self._display_id}, update=update)
-
-
-def _answer_on_own_thread(comm: object) -> None:
-    """Let Stop through while a cell runs.
-
-    ipykernel 7.4.0 hands a page's messages to the thread whose request last made this widget publish, which may be the
-    very cell that is blocking; without this attribute it keeps to the thread that the page asked for.
-    """
-    if getattr(comm, "_reply_subshell_for", None) is not None:
-        comm._reply_subshell_for = None  # type: ignore[attr-defined]
 
 
 _shown: weakref.WeakKeyDictionary[Session, ChatWidget] = weakref.WeakKeyDictionary()

@@ -49,7 +49,7 @@ class Cast:
         ``seed`` makes the dice of the ``talkative`` order fall the same way for the same message.
         """
         speakers = [name for name in self.names if name not in self.muted]
-        since = _since_user(history)
+        since = [message for message in _since_user(history) if not message.is_results]
         if len(self.cards) < 2 or not speakers or not since:
             return []
         spoken = {message.name for message in since[1:]}
@@ -57,7 +57,13 @@ class Cast:
         return [name for name in waiting if name not in spoken]
 
     def next(self, history: Sequence[Message], seed: str = "") -> Card:
-        """Return who speaks next: the first of those who are due, else whoever was not the last to speak."""
+        """Return who speaks next: the first of those who are due, else whoever was not the last to speak.
+
+        After the results of calls that is whoever made them.
+        """
+        caller = history[-2].name if len(history) > 1 and history[-1].is_results else ""
+        if caller in (*self.names, NARRATOR):
+            return self.find(caller)
         waiting = self.due(history, seed)
         if waiting:
             return self.find(waiting[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from airochat.backends.bans import NO_BANS, BanReport
 from airochat.backends.base import ModelInfo, Timings, Usage
@@ -82,6 +83,11 @@ class TurnStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundStarted(TurnStarted):
+    """The model writes on in the same turn, knowing the results of its calls: another message, under ``parent``."""
+
+
+@dataclass(frozen=True, slots=True)
 class PromptReady:
     """The prompt of a turn is assembled."""
 
@@ -128,12 +134,44 @@ class AlternativeEnded:
     message: Message | None
 
 
+ToolState = Literal["asked", "running", "done", "denied", "failed"]
+"""How far a call is: the user is asked, or it runs, or it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """A call that the model made is in another state; ``text`` is the result once it is over.
+
+    ``title`` is how people see the tool, and ``arguments`` is JSON on one line; all texts are clean.
+    """
+
+    session: str
+    turn: str
+    call_id: str
+    tool: str
+    title: str
+    arguments: str
+    state: ToolState
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnded:
+    """All calls in the reply ``message`` are over, and ``results`` is stored under it. A `RoundStarted` may follow."""
+
+    session: str
+    turn: str
+    message: Message
+    results: Message
+
+
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """A turn is over. ``message`` is the stored reply, None if nothing was written.
+    """A turn is over. ``message`` is the stored reply, the last one if tools were called; None if nothing was written.
 
     ``reason`` is ``eos``, ``stop``, ``length``, ``user`` or ``failed``; on the last, ``error`` and ``hint`` are two
-    sentences for the user. ``bans`` tells what was done about banned phrases.
+    sentences for the user. ``bans`` tells what was done about banned phrases. ``usage`` counts the tokens of all rounds
+    together; each message knows its own.
     """
 
     session: str
@@ -147,6 +185,15 @@ class TurnEnded:
     bans: BanReport = NO_BANS
 
 
-TurnEvent = TurnStarted | PromptReady | PromptRead | TextAdded | AlternativeEnded | TurnEnded
+TurnEvent = (
+    TurnStarted
+    | PromptReady
+    | PromptRead
+    | TextAdded
+    | AlternativeEnded
+    | ToolCalled
+    | RoundEnded
+    | TurnEnded
+)
 ModelEvent = ModelLoading | ModelReady | ModelFailed
 SessionEvent = TurnEvent | ModelEvent | TreeChanged | HorizonMoved | Notice

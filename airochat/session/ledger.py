@@ -35,6 +35,13 @@ class Ledger:
         self._store.record_step(self._id, message.id)
         self.tree = self.tree.append(message)
 
+    def extend(self, message: Message) -> None:
+        """Add a message that belongs to the reply above it, within the present step."""
+        self.save_rest()
+        self._store.add_message(self._id, message)
+        self._store.amend_step(self._id, message.id)
+        self.tree = self.tree.append(message)
+
     def keep(self, message: Message, others: Sequence[Message] = ()) -> None:
         """Add a finished reply and the alternatives beside it; they are in the tree even if this raises."""
         for one in (message, *others):
@@ -50,9 +57,10 @@ class Ledger:
             shown = message.id == self.tree.head
             self._store.save_reply(self._id, message, shown=shown)
             if shown:
-                follows_user = message.parent is not None and self.tree[message.parent].role == "user"
+                above = None if message.parent is None else self.tree[message.parent]
+                answers = above is not None and (above.role == "user" or above.is_results)
                 first = self.tree.siblings(message.id)[0] == message.id
-                step = self._store.amend_step if follows_user and first else self._store.record_step
+                step = self._store.amend_step if answers and first else self._store.record_step
                 step(self._id, message.id)
             del self._unsaved[0]
 

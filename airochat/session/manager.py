@@ -21,8 +21,11 @@ from airochat.errors import AirochatError, StoreError, UsageError
 from airochat.hooks import Command, ModelFacts, PluginHost, Services
 from airochat.paths import Home
 from airochat.presets import Presets
+from airochat.session.approval import Approvals, PendingCall
 from airochat.session.asides import Asides
+from airochat.session.embedding import Embedding
 from airochat.session.events import ModelEvent, ModelReady, Notice
+from airochat.session.exchange import Imports, import_chats
 from airochat.session.listeners import Listeners
 from airochat.session.model import CurrentModel
 from airochat.session.profile import Profile
@@ -57,7 +60,6 @@ class SessionManager:
         """The library of cards."""
         self.personas = self.store.personas()
         """Who the user may be."""
-        self.templates = Templates(home.folder("templates"))
         self.plugins = PluginHost(
             home.folder("plugins"),
             self.store.mapping,
@@ -65,16 +67,24 @@ class SessionManager:
             self._notice,
             settings.plugins_disabled,
         )
-        self.model = CurrentModel(settings, home, self.templates, self._tell)
+        self.templates = Templates(home.folder("templates"), self.plugins.data_folders("templates"))
+        self.approvals = Approvals(self.store)
+        """What the user has decided about tools."""
+        self.approver: Callable[[PendingCall], object] | None = None
+        """Asks the user about a call that waits: set by a front end, called on a turn's thread, returns at once."""
+        self.model = CurrentModel(settings, home, self.templates, self._tell, self.plugins)
         self.model.check_template(settings.template)
         self.asides = Asides(self)
         """Asks the model something beside the conversations, while nobody waits."""
+        self.embedding = Embedding(self)
+        """Turns texts into vectors for plugins, if the setting ``embedding_model`` names a model for that."""
         self.plugins.services = Services(
             self.asides.ask,
             self.model.count_tokens,
             lambda: self.model.n_ctx,
             home.folder("plugin-data"),
             self._notice,
+            lambda: self.embedding if self.settings.embedding_model else None,
         )
         atexit.register(self.close)
 
@@ -179,6 +189,10 @@ class SessionManager:
         summaries = self.store.sessions()
         return self.load(summaries[0].id) if summaries else None
 
+    def import_chats(self, path: str | os.PathLike[str], kind: str = "") -> Imports:
+        """Read the chats in a file of another program, all or none; see `exchange.import_chats`."""
+        return import_chats(self, path, kind)
+
     def sessions(self) -> list[SessionSummary]:
         """List the stored conversations, newest first."""
         return self.store.sessions()
@@ -267,6 +281,7 @@ class SessionManager:
                 logging.getLogger(__name__).error("Closing %s: %s", session.id, error)
         self._tell_unloaded()
         self.plugins.close()
+        self.embedding.close()
         self.model.close()
         self.store.close()
 

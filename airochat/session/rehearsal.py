@@ -76,7 +76,10 @@ def _go_through(manager: SessionManager, host: PluginHost, text: str, session: s
     said = host.user_message(context_for, text)
     parent = history[-1].id if history else None
     history = (*history, Message(new_id(), parent, "user", manager.settings.user_name, said))
+    host.history(context_for, history)
     host.changed_blocks(context_for, host.blocks(context_for))
     host.sampling(context_for, sampling)
     if reply:
-        host.reply(context_for, reply)
+        written = host.reply(context_for, reply)
+        message = Message(new_id(), history[-1].id, "assistant", "", written)
+        host.calls(context_for, message, [tool for _, tool in host.tools(context_for).values()], 0)

@@ -1,41 +1,21 @@
-"""The one path of a turn, from the history to the stored replies."""
+"""The one path of a turn: replies, the calls in them, and further replies that know the results."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import secrets
-import time
 from typing import TYPE_CHECKING
 
 from airochat.backends.bans import NO_BANS
-from airochat.backends.base import (
-    Failed,
-    Finished,
-    ModelInfo,
-    PromptProgress,
-    ReplyEnded,
-    Request,
-    TextDelta,
-    Timings,
-    Usage,
-)
-from airochat.conversation import Message
-from airochat.errors import AirochatError, StoreError
+from airochat.backends.base import Failed, Finished, Timings, Usage
+from airochat.conversation import Message, new_id
+from airochat.errors import AirochatError
 from airochat.hooks import TurnFacts
-from airochat.prompt import PromptPlan, wire_text
-from airochat.sampling import MAX_SEED, Sampling, unheeded_notice
-from airochat.session.batches import TextBatches
-from airochat.session.draft import Draft, Origin
-from airochat.session.events import (
-    AlternativeEnded,
-    PromptRead,
-    PromptReady,
-    TextAdded,
-    TurnEnded,
-    TurnStarted,
-)
-from airochat.session.saving import ReplySaver
+from airochat.sampling import Sampling
+from airochat.session.events import RoundStarted, TurnEnded, TurnStarted
+from airochat.session.rounds import Calls, Rounds
 from airochat.session.task import Task
+from airochat.session.writing import Writing
 
 if TYPE_CHECKING:
     from airochat.session.session import Session
@@ -43,8 +23,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SPECIAL_ENDS = {"user": "on_turn_stopped", "failed": "on_turn_failed"}
-_WAIT_SLICE = 0.1
-"""Seconds between two looks at the stop flag while a model is loading."""
 
 
 class TurnRun:
@@ -53,25 +31,26 @@ class TurnRun:
     def __init__(self, session: Session, turn: Turn, task: Task, sampling: Sampling) -> None:
         self._session = session
         self._turn = turn
-        self._task = task
-        self._name = session.user_name if task.role == "user" else task.speaker or session.reply_name
         self._sampling = sampling
-        self._origin: Origin | None = None
-        self._drafts: list[Draft] = []
-        self._ended: dict[int, Message | None] = {}
-        """The alternatives that are complete, by their number."""
-        self._first_end: ReplyEnded | None = None
-        """How the first reply ended, if others went on."""
+        self._task = task
+        self._rounds = Rounds(session, turn, sampling)
+        self._message: Message | None = None
         self._end: Finished | Failed | None = None
+        self._usage = Usage()
+        self._first_token_s = 0.0
 
     def run(self) -> None:
         """Run the turn to its end; whatever happens, the last event is a `TurnEnded`."""
         session, turn = self._session, self._turn
         first, *others = turn.message_ids
-        session.publish(TurnStarted(session.id, turn.id, first, self._task.parent, self._name, tuple(others)))
-        session.tell("on_turn_started", self._facts(None, ""))
+        calls = self._unmade()
+        writing = Writing(session, turn, self._task, self._sampling, turn.message_ids)
+        session.publish(
+            TurnStarted(session.id, turn.id, first, self._task.parent, writing.name, tuple(others))
+        )
+        session.tell("on_turn_started", TurnFacts(session.id, turn.id))
         try:
-            self._generate()
+            self._go(writing, calls)
         except AirochatError as error:
             self._end = Failed(error.message, error.hint)
         except Exception as error:
@@ -81,116 +60,99 @@ class TurnRun:
             )
         self._finish()
 
-    def _generate(self) -> None:
-        info = self._wait_for_model()
-        if info is None:
-            return
-        session, turn = self._session, self._turn
-        written = session.write(self._task, info, self._sampling)
-        plan = written.plan
-        session.warn(plan.warnings)
-        session.publish(PromptReady(session.id, turn.id, plan))
-        if plan.begun:
-            for index in range(len(turn.message_ids)):
-                session.publish(TextAdded(session.id, turn.id, plan.begun, 0, index))
-        sampling = session.plugins.sampling(session.context, self._sampling)
-        if sampling.seed is None:
-            sampling = sampling.replace(seed=secrets.randbelow(MAX_SEED + 1))
-        session.warn(session.profile.card_sampling[1])
-        session.warn(unheeded_notice(sampling, info.sampling_fields))
-        self._origin = Origin(session, self._task, info, written, sampling, time.time())
-        self._drafts = [
-            Draft(self._origin, index, message_id, self._name)
-            for index, message_id in enumerate(turn.message_ids)
-        ]
-        told = TextBatches(session, turn)
-        with ReplySaver(
-            self._partial, session.save_reply, lambda error: session.notice(error.message, error.hint)
-        ):
-            for event in session.backend.generate(self._request(plan, sampling)):
-                match event:
-                    case PromptProgress(done, total, reused):
-                        session.publish(PromptRead(session.id, turn.id, done, total, reused))
-                    case TextDelta(text, tokens, index):
-                        shown = self._drafts[index].add(text)
-                        session.publish(TextAdded(session.id, turn.id, shown, tokens, index))
-                        told.add(shown, index)
-                    case ReplyEnded(index=0):
-                        self._first_end = event
-                        session.publish(AlternativeEnded(session.id, turn.id, 0, None))
-                    case ReplyEnded():
-                        self._end_alternative(event.index, event)
-                    case _:
-                        self._end = event
-        told.flush()
-
-    def _wait_for_model(self) -> ModelInfo | None:
-        while not self._turn.stopping:
-            try:
-                return self._session.wait_for_model(_WAIT_SLICE)
-            except TimeoutError:
-                continue
-        return None
-
-    def _request(self, plan: PromptPlan, sampling: Sampling) -> Request:
-        stop = tuple(dict.fromkeys((*plan.stop, *sampling.stop)))
-        prompt = wire_text(plan) if plan.tokens is None else plan.tokens
-        count = len(self._turn.message_ids)
-        return Request(
-            self._turn.id, prompt, sampling, stop, plan.stop_tokens, n=count, chat=self._session.id
-        )
-
-    def _partial(self) -> list[Message]:
-        """Return the replies that are being written, as they stand."""
-        running = (draft.partial() for index, draft in enumerate(self._drafts) if index not in self._ended)
-        return [message for message in running if message is not None]
-
-    def _end_alternative(self, index: int, end: Finished | Failed | ReplyEnded | None) -> None:
-        """Keep one of the replies beside the first; it is in the store before anybody hears of it."""
-        session, message = self._session, self._drafts[index].final(end)
-        # Those before it come first in the store, so that the alternatives keep their order.
-        earlier = [] if self._ended else self._partial()
-        self._ended[index] = message
+    def _unmade(self) -> Calls | None:
+        """Return the calls that are to be made before anything is written, such as those of a killed program."""
+        called = self._task.called
+        if called is None:
+            return None
         try:
-            for one in (*earlier, message):
-                if one is not None:
-                    session.save_reply(one)
-        except StoreError as error:
-            session.notice(error.message, error.hint)
-        session.publish(AlternativeEnded(session.id, self._turn.id, index, message))
+            calls = self._rounds.find(called, self._task)
+        except Exception:
+            _log.exception("Calls could not be looked for")
+            return None
+        if calls is not None:
+            self._task = Task(called.id, speaker=self._session.speaker_of(called))
+        return calls
+
+    def _go(self, writing: Writing, calls: Calls | None) -> None:
+        """Write, make the calls of what was written, and write on, until there is nothing to call."""
+        while True:
+            if calls is None:
+                self._message = None
+                self._write(writing)
+                if self._message is not None and self._goes_on(writing):
+                    calls = self._rounds.find(self._message, self._task)
+            if calls is None:
+                return
+            results, calls = self._rounds.make(calls), None
+            if self._turn.stopping:
+                self._end = self._stopped()
+                return
+            if results is None:
+                # The turn ends with what was called, also where nothing was written before.
+                self._end = self._end or Finished("stop", Usage(), Timings())
+                return
+            self._task = Task(results.id, speaker=self._task.speaker)
+            writing = self._next_round()
+
+    def _write(self, writing: Writing) -> None:
+        """Let the model write and keep it, whatever happens; the turn's thread goes on after a failure with nothing."""
+        self._end = None
+        try:
+            writing.generate()
+        except AirochatError as error:
+            writing.end = Failed(error.message, error.hint)
+        except Exception as error:
+            _log.exception("A reply failed")
+            writing.end = Failed(
+                f"The turn failed: {type(error).__name__}: {error}", "The log file has the details."
+            )
+        self._end = writing.end
+        self._message = writing.keep()
+        self._count()
+
+    def _goes_on(self, writing: Writing) -> bool:
+        """Return whether the reply may have calls: only one that came to its end, and that has no alternatives."""
+        ended = isinstance(self._end, Finished) and self._end.reason != "user" and not self._turn.stopping
+        return ended and writing.kept and self._task.role == "assistant" and len(self._turn.message_ids) == 1
+
+    def _next_round(self) -> Writing:
+        session, turn, message_id = self._session, self._turn, new_id()
+        session.group.inherit(message_id, self._task)
+        # Before anybody can look at the stop flag, so that a stop finds the request that comes.
+        turn.request = new_id()
+        writing = Writing(session, turn, self._task, self._sampling, (message_id,))
+        session.publish(RoundStarted(session.id, turn.id, message_id, self._task.parent, writing.name))
+        return writing
+
+    def _stopped(self) -> Finished | Failed | None:
+        """Return how a turn ends that was stopped while calls were made."""
+        end = self._end
+        return dataclasses.replace(end, reason="user") if isinstance(end, Finished) else end
+
+    def _count(self) -> None:
+        if self._end is None:
+            return
+        usage = dataclasses.asdict(self._end.usage)
+        self._usage = Usage(**{name: getattr(self._usage, name) + count for name, count in usage.items()})
+        if isinstance(self._end, Finished) and not self._first_token_s:
+            self._first_token_s = self._end.timings.first_token_s
 
     def _finish(self) -> None:
-        session, turn, end = self._session, self._turn, self._end
-        for index in range(1, len(self._drafts)):
-            if index not in self._ended:
-                self._end_alternative(index, end if isinstance(end, Failed) else None)
-        first_end = end if isinstance(end, Finished) else self._first_end or end
-        message = self._drafts[0].final(first_end) if self._drafts else None
-        others = [other for _, other in sorted(self._ended.items()) if other is not None]
-        if message is None and others:
-            message = others.pop(0)
-        if message is not None:
-            variables = self._origin.written.variables if self._origin else None
-            try:
-                session.keep_replies(message, others, variables)
-            except StoreError as error:
-                session.notice(error.message, error.hint)
+        session, turn, end, message = self._session, self._turn, self._end, self._message
         reason, error_text, hint = "user", "", ""
-        usage, timings = Usage(), Timings()
+        timings = Timings()
         match end:
-            case Finished(reason, usage, timings):
-                pass
-            case Failed(error_text, hint, usage):
+            case Finished(reason, _, timings):
+                timings = dataclasses.replace(timings, first_token_s=self._first_token_s)
+            case Failed(error_text, hint):
                 reason = "failed"
-        facts = self._facts(message, reason, error_text)
+        facts = TurnFacts(session.id, turn.id, message, reason, error_text)
         if reason in _SPECIAL_ENDS:
             session.tell(_SPECIAL_ENDS[reason], facts)
         session.tell("on_turn_finished", facts)
         bans = end.bans if isinstance(end, Finished) else NO_BANS
-        session.warn(bans.sentences())
+        session.warn((*bans.sentences(), *(end.notes if isinstance(end, Finished) else ())))
         session.end_turn(
-            TurnEnded(session.id, turn.id, message, reason, usage, timings, error_text, hint, bans)
+            TurnEnded(session.id, turn.id, message, reason, self._usage, timings, error_text, hint, bans)
         )
-
-    def _facts(self, message: Message | None, reason: str, error: str = "") -> TurnFacts:
-        return TurnFacts(self._session.id, self._turn.id, message, reason, error)

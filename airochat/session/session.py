@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airochat.backends.base import ModelInfo
 from airochat.characters import Card
 from airochat.conversation import Message, Tree, new_id
-from airochat.errors import AirochatError, UsageError
+from airochat.errors import UsageError
 from airochat.hooks import EditFacts, MessageFacts, PluginHost
 from airochat.prompt.macros import Variables
 from airochat.sampling import Sampling
@@ -22,14 +22,15 @@ from airochat.session.cast import NARRATOR
 from airochat.session.events import Notice, PromptReady, SessionEvent, TreeChanged, TurnEnded, TurnEvent
 from airochat.session.group import Group
 from airochat.session.idle import Idle
-from airochat.session.insight import SessionInsight
 from airochat.session.ledger import Ledger
 from airochat.session.listeners import Listeners
 from airochat.session.profile import Profile
 from airochat.session.prompts import Prompts, Written
 from airochat.session.run import TurnRun
 from airochat.session.steering import Steering
-from airochat.session.task import Task, cut_short, rest_of
+from airochat.session.task import Task, cut_short, may_call, rest_of
+from airochat.session.titles import is_new, retitle
+from airochat.session.tooling import SessionTools
 from airochat.session.turn import Turn
 from airochat.session.variables import BranchVariables
 from airochat.store import SessionRecord
@@ -42,7 +43,7 @@ MAX_REPLIES = 16
 """How many alternatives one turn can write."""
 
 
-class Session(SessionInsight):
+class Session(SessionTools):
     """One open conversation. All methods may be called from any thread.
 
     The tree is an immutable value that is exchanged as a whole, so a front end can keep the one it got.
@@ -52,6 +53,7 @@ class Session(SessionInsight):
         self._manager = manager
         self._store = manager.store
         self.plugins: PluginHost = manager.plugins
+        self.approvals = manager.approvals
         self.id = record.id
         self.title = record.title
         self.profile = Profile.load(record.settings, manager.settings)
@@ -94,21 +96,25 @@ class Session(SessionInsight):
         Macros in ``text`` are expanded. ``n`` replies are written, as alternatives of each other. ``prefill`` is what
         they must start with, ``speaker`` the character that answers, and ``to`` those who alone know of the message;
         other keyword arguments are sampling fields for this turn. An empty text lets the model go on by itself: with
-        its last reply if that was cut short, else with another one. Raises `UsageError` if a reply is being written
-        and `StoreError` if the message could not be saved; then nothing has changed.
+        its last reply if that was cut short, else with the calls in it that were not made, else with another one.
+        Raises `UsageError` if a reply is being written and `StoreError` if the message could not be saved; then nothing
+        has changed.
         """
         wanted = self._wanted(n, sampling)
         audience = [self.profile.cast.member(name).called for name in ([to] if isinstance(to, str) else to)]
         if speaker:
             self.profile.cast.find(speaker)
+        called: Message | None = None
         with self._lock:
             self._check_idle()
             if text.strip():
                 self._say(text, audience)
-            elif self.history and not prefill and not speaker and cut_short(self.history[-1]):
-                return self._begin(rest_of(self.history[-1]), wanted, n)
+            elif self.history and not prefill and not speaker:
+                if cut_short(self.history[-1]):
+                    return self._begin(rest_of(self.history[-1]), wanted, n)
+                called = self.history[-1] if n == 1 and may_call(self.history[-1]) else None
             chosen = speaker or (audience[0] if len(audience) == 1 else "")
-            return self._begin(self._reply(prefill, chosen), wanted, n)
+            return self._begin(replace(self._reply(prefill, chosen), called=called), wanted, n)
 
     def speak(self, name: str = "", *, n: int = 1, prefill: str = "", **sampling: Any) -> Turn:
         """Let a character speak, or the ``narrator``; by default the one whose turn it is."""
@@ -145,14 +151,15 @@ class Session(SessionInsight):
             return self._begin(Task(self.tree.head, "user", prefill), wanted)
 
     def swipe(self, message_id: str | None = None, *, n: int = 1, **sampling: Any) -> Turn:
-        """Write ``n`` more alternatives of a reply, by default of the last one."""
+        """Write ``n`` more alternatives of a reply, by default of the last one; of results, of what follows them."""
         wanted = self._wanted(n, sampling)
         with self._lock:
             self._check_idle()
             if message_id is None and self.history and self.history[-1].role != "assistant":
                 return self._begin(self._reply(), wanted, n)
             target = self.tree[message_id] if message_id else self._last_message()
-            return self._begin(Task(target.parent, speaker=self.speaker_of(target)), wanted, n)
+            parent = target.id if target.is_results else target.parent
+            return self._begin(Task(parent, speaker=self.speaker_of(target)), wanted, n)
 
     def steer(self, message_id: str, position: int, token: int, *, n: int = 1, **sampling: Any) -> Turn:
         """Write an alternative of a reply that has ``token`` in place of its token number ``position``, from 0.
@@ -172,16 +179,16 @@ class Session(SessionInsight):
             old = self.tree[message_id]
             before = self.tree.path(old.parent)
             variables = self.variables.at((*before, old))
-            if old.role != "assistant":
+            if old.role != "assistant" and not old.is_results:
                 text, variables = self._typed(text, before)
-            message = dataclasses.replace(
+            message = replace(
                 old,
                 id=new_id(),
                 text=text,
                 created=time.time(),
                 tokens=(),
                 state="finished",
-                provenance=dataclasses.replace(old.provenance, raw=""),
+                provenance=replace(old.provenance, raw=""),
             )
             self._add(message, variables, self.group.audience(old.id))
         self._tree_changed()
@@ -225,19 +232,7 @@ class Session(SessionInsight):
 
     def retitle(self) -> Future[str]:
         """Let the model find a title for this conversation while it has nothing else to do; returns at once."""
-        title = self._manager.asides.title(self)
-
-        def take(done: Future[str]) -> None:
-            if done.cancelled():
-                return
-            if isinstance(error := done.exception(), AirochatError):
-                self.notice(f"There is no new title: {error.message}", error.hint)
-            elif error is None and done.result():
-                self.set(title=done.result())
-                self._tree_changed()
-
-        title.add_done_callback(take)
-        return title
+        return retitle(self, self._manager.asides.title(self), self._tree_changed)
 
     def add_card(self, card: str | Path | Card) -> Card:
         """Let a character join; see `Group.add`."""
@@ -329,7 +324,7 @@ class Session(SessionInsight):
             turn.record(event)
         self._listeners.emit(event)
         self.idle.start()
-        if self._manager.settings.auto_title and event.reason != "failed" and len(self.history) == 2:
+        if self._manager.settings.auto_title and event.reason != "failed" and is_new(self.history):
             self.retitle()
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -347,7 +342,7 @@ class Session(SessionInsight):
     def _begin(self, task: Task, sampling: Sampling, n: int = 1) -> Turn:
         turn_id = new_id()
         ids = [new_id() for _ in range(n)]
-        turn = Turn(self.id, turn_id, ids, lambda: self._stop_request(turn_id))
+        turn = Turn(self.id, turn_id, ids, self._stop_request)
         for message_id in ids:
             self.group.inherit(message_id, task)
         self.turn = turn
@@ -366,7 +361,12 @@ class Session(SessionInsight):
         return Task(self.tree.head, prefill=prefill, speaker=name)
 
     def speaker_of(self, message: Message) -> str:
-        """Return who is to write another alternative of a message: whoever wrote it, if that is still here."""
+        """Return who is to write another alternative of a message: whoever wrote it, if that is still here.
+
+        After results that is whoever made the calls.
+        """
+        if message.is_results and message.parent:
+            message = self.tree[message.parent]
         known = (*self.group.names, NARRATOR) if message.role == "assistant" else ()
         return message.name if message.name in known else self.group.next()
 

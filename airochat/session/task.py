@@ -24,6 +24,8 @@ class Task:
     """The message whose rest is to be written; the result is a sibling of it that says all."""
     begun: tuple[int, ...] = ()
     """Token ids that the reply begins with, as the model wrote them or could have."""
+    called: Message | None = None
+    """The reply above, if calls in it are to be made first, as they were not before."""
 
     @property
     def after(self) -> str | None:
@@ -49,3 +51,8 @@ def cut_short(message: Message) -> bool:
     """Return whether a message is a reply that did not come to its own end."""
     unfinished = message.state != "finished" or message.provenance.stop_reason == "length"
     return message.role == "assistant" and unfinished
+
+
+def may_call(message: Message) -> bool:
+    """Return whether a message is a whole reply that a model wrote, in which calls can be looked for."""
+    return message.role == "assistant" and bool(message.provenance.model) and not cut_short(message)

@@ -1,4 +1,4 @@
-"""A turn: one generation, from the request to the finished message, as its caller sees it."""
+"""A turn: all that answers one request, from its beginning to the finished message, as its caller sees it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,38 @@ from typing import Any
 from airochat.backends.bans import NO_BANS, BanReport
 from airochat.backends.base import Timings, Usage
 from airochat.conversation import Message
-from airochat.session.events import AlternativeEnded, TextAdded, TurnEnded, TurnEvent
+from airochat.session.events import (
+    AlternativeEnded,
+    RoundEnded,
+    RoundStarted,
+    TextAdded,
+    TurnEnded,
+    TurnEvent,
+    TurnStarted,
+)
 
 
 class Turn:
-    """A running or finished generation.
+    """A running or finished turn: a reply, and while the model calls tools, the replies that know their results.
 
     Iterating yields its events from the first one on, also after it has ended; ``async for`` and ``await`` do the
-    same inside an event loop. All attributes may be read at any time from any thread.
+    same inside an event loop. All attributes may be read at any time from any thread; those about a reply are about
+    the newest one, and `rounds` has all.
     """
 
     def __init__(
-        self, session_id: str, turn_id: str, message_ids: Sequence[str], on_stop: Callable[[], None]
+        self, session_id: str, turn_id: str, message_ids: Sequence[str], on_stop: Callable[[str], None]
     ) -> None:
         self.session_id = session_id
         self.id = turn_id
         self.message_ids = tuple(message_ids)
         """The ids that the replies have, or will have: the reply itself, then the alternatives beside it."""
+        self.request = turn_id
+        """The id of the request that the backend has, or will get next."""
+        self.started: TurnStarted | None = None
+        """How the newest round began; None before the first event."""
         self._on_stop = on_stop
+        self._rounds: list[Message] = []
         self._changed = threading.Condition(threading.RLock())
         self._events: list[TurnEvent] = []
         self._watchers: list[Callable[[], None]] = []
@@ -83,13 +97,21 @@ class Turn:
         return tuple({message.id: message for message in found}.values())
 
     @property
+    def rounds(self) -> tuple[Message, ...]:
+        """What this turn has stored one below the other: replies with calls, their results, and the last reply."""
+        message = self.message
+        with self._changed:
+            last = () if message is None or message in self._rounds else (message,)
+            return (*self._rounds, *last)
+
+    @property
     def bans(self) -> BanReport:
         """What was done about banned phrases in the reply."""
         return self._ended.bans if self._ended else NO_BANS
 
     @property
     def usage(self) -> Usage:
-        """Token counts; zeros until the turn has ended."""
+        """Token counts of all rounds together; zeros until the turn has ended."""
         return self._ended.usage if self._ended else Usage()
 
     @property
@@ -115,7 +137,7 @@ class Turn:
     def stop(self) -> None:
         """End the turn soon and keep what was written; returns at once."""
         self.stopping = True
-        self._on_stop()
+        self._on_stop(self.request)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the turn has ended or ``timeout`` seconds are over; return whether it has ended."""
@@ -174,12 +196,19 @@ class Turn:
     def record(self, event: TurnEvent) -> None:
         """Take in an event of this turn; called by the session that runs it."""
         with self._changed:
-            if isinstance(event, TextAdded):
-                self._texts[event.index].append(event.text)
-            elif isinstance(event, AlternativeEnded):
-                self._alternatives[event.index] = event.message
-            elif isinstance(event, TurnEnded):
-                self._ended = event
+            match event:
+                case TextAdded():
+                    self._texts[event.index].append(event.text)
+                case AlternativeEnded():
+                    self._alternatives[event.index] = event.message
+                case RoundEnded():
+                    self._rounds += [event.message, event.results]
+                case RoundStarted():
+                    self.started, self.message_ids, self._texts = event, (event.message,), [[]]
+                case TurnStarted():
+                    self.started = event
+                case TurnEnded():
+                    self._ended = event
             self._events.append(event)
             self._changed.notify_all()
             watchers = list(self._watchers)

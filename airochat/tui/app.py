@@ -48,6 +48,7 @@ class AirochatApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", priority=True),
         Binding("f1", "keys", "Keys"),
         Binding("f4", "choose_model", "Choose a model"),
+        Binding("f7", "plugins", "Plugins", priority=True),
     ]
 
     def __init__(
@@ -151,6 +152,26 @@ class AirochatApp(App[None]):
         """Choose a model."""
         self.chat.choose_model()
 
+    def action_plugins(self) -> None:
+        """Show the plugins, with the ways to their panels and settings."""
+        from airochat.tui.screens.plugins import PluginsScreen
+
+        if not any(isinstance(screen, PluginsScreen) for screen in self.screen_stack):
+            self.push_screen(PluginsScreen(self.manager))
+
+    def open_panel(self, name: str) -> None:
+        """Open a panel, beginning a chat if it is about one and none is open; raises `AirochatError`."""
+        from airochat.session import panels
+        from airochat.tui.screens.panel import PanelScreen
+
+        entry = panels.find(self.manager, name)
+        where = self.desk.ensure() if entry.needs_chat else self.manager
+        self.push_screen(PanelScreen(where, entry))
+
+    def choose_panel(self, name: str) -> bool:
+        """Open a panel, or the list of plugins if it has no name; a refusal is said in the chat. True if it is open."""
+        return self._try(lambda: self.open_panel(name) if name else self.action_plugins())
+
     def choose_theme(self, name: str) -> None:
         """Take another theme, and remember it."""
         self.theme = name
@@ -171,11 +192,13 @@ class AirochatApp(App[None]):
         if result is not None:
             self.chat.activity.problem(result.message, result.hint)
 
-    def _try(self, action: Callable[[], object]) -> None:
+    def _try(self, action: Callable[[], object]) -> bool:
         try:
             action()
         except AirochatError as error:
             self.chat.activity.problem(error.message, error.hint)
+            return False
+        return True
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Return no commands of Textual's own: airochat's providers list what there is."""

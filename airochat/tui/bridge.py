@@ -65,6 +65,10 @@ class Bridge:
 
         threading.Thread(target=target, name="airochat-tui", daemon=True).start()
 
+    def soon(self, action: Callable[[], None]) -> None:
+        """Let the app do something on its own thread, after what happened before; returns at once."""
+        self._put(action)
+
     def drain_later(self) -> None:
         """Take the waiting events after a short pause; called by the app on `Wake`."""
         self._app.set_timer(self._pause, self.drain)

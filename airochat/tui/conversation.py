@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from airochat.conversation import Message, Tree
+from airochat.conversation import TOOLS, Message, Tree
 from airochat.prompt import NARRATOR
 from airochat.session.events import (
     HorizonMoved,
+    RoundEnded,
+    ToolCalled,
     TreeChanged,
     TurnEnded,
     TurnEvent,
@@ -22,6 +24,9 @@ from airochat.tui.voices import Voices
 
 HORIZON = "the model no longer sees what stands above"
 """What is written above the oldest message that the prompt has room for."""
+
+RESULT_LINES, RESULT_CHARACTERS = 8, 800
+"""How much of the results of calls is shown; the rest can be read by copying or editing them."""
 
 _UNFINISHED = "cut off: the program ended while this was being written"
 
@@ -49,6 +54,8 @@ class Conversation:
         self.audience: Callable[[str], Collection[str]] = lambda message_id: ()
         """Tells who alone knows of a message."""
         self.live: Live | None = None
+        self.calls: dict[str, ToolCalled] = {}
+        """The calls that are being made for the last message, by their ids."""
         self.ended: TurnEnded | None = None
         """How the newest turn ended."""
         self.looked_at: str | None = None
@@ -56,6 +63,7 @@ class Conversation:
         self.horizon: str | None = None
         """The oldest message that the model still sees; None if that is the first."""
         self._shown: tuple[Message, ...] = tree.history
+        self._stopping = False
         self._keep: int | None = None
         self._last = False
         self._others: list[int] = []
@@ -69,9 +77,15 @@ class Conversation:
                 self._move_horizon(message)
             case TurnStarted():
                 self.live, self.ended, self.looked_at = Live(event), None, None
+                self.calls, self._stopping = {}, False
                 self._reshow()
             case TurnEnded():
                 self._end(event)
+            case ToolCalled():
+                self._call(event)
+            case RoundEnded():
+                self.calls = {}
+                self._reshow()
             case _ if self.live is not None and self.live.start.turn == event.turn:
                 self.live.apply(event)
                 self._last = True
@@ -85,9 +99,9 @@ class Conversation:
 
     def stopping(self) -> None:
         """Note that the running turn was asked to stop."""
+        self._stopping, self._last = True, True
         if self.live is not None:
             self.live.stopping = True
-            self._last = True
 
     def look(self, by: int) -> bool:
         """Look at the reply before or after among those that are being written; false if there is none."""
@@ -104,7 +118,16 @@ class Conversation:
             if looked_at in tree and looked_at != tree.head and live.shown:
                 # The session shows the first one until it is told.
                 self.looked_at, self.tree = looked_at, tree.move(looked_at)
+        if tree.head is not None and tree[tree.head].is_results:
+            self.calls = {}
         self._reshow()
+
+    def _call(self, event: ToolCalled) -> None:
+        """Show the calls of a reply under it, while no other one is written."""
+        self.live = None
+        self.calls[event.call_id] = event
+        self._reshow()
+        self._last = True
 
     def _move_horizon(self, message_id: str | None) -> None:
         moved = (self.horizon, message_id)
@@ -113,6 +136,9 @@ class Conversation:
 
     def _end(self, event: TurnEnded) -> None:
         self.ended = event
+        if self.calls:
+            self.calls = {}
+            self._reshow()
         if self.live is not None and self.live.start.turn == event.turn:
             self.live = None
             self._reshow()
@@ -134,32 +160,36 @@ class Conversation:
     # The transcript's source
 
     def __len__(self) -> int:
-        return len(self._shown) + (self.live is not None)
+        return len(self._shown) + (self.live is not None or bool(self.calls))
 
     def message(self, index: int) -> Message | None:
-        """Return a message, or None for the reply that is being written."""
+        """Return a message, or None for the reply that is being written, or calls that are being made."""
         return self._shown[index] if index < len(self._shown) else None
 
     def sizes(self, start: int = 0) -> Iterator[tuple[int, int]]:
         """Yield the characters and line breaks of each message from ``start`` on."""
         for message in self._shown[start:]:
-            yield len(message.text), message.text.count("\n")
+            text, _ = _beginning(message)
+            yield len(text), text.count("\n")
         if self.live is not None and start <= len(self._shown):
             yield len(self.live.text), self.live.text.count("\n")
+        elif self.calls and start <= len(self._shown):
+            yield sum(len(call.arguments) for call in self.calls.values()), len(self.calls)
 
     def entry(self, index: int) -> Entry:
         """Return a message as it is shown."""
         message = self.message(index)
         if message is None:
-            return self._live_entry()
+            return self._calls_entry() if self.live is None else self._live_entry()
         notes = [*_problems(message), *_secret(self.audience(message.id))]
-        facts = [*_endings(message)]
+        beginning, left_out = _beginning(message)
+        facts = [*_endings(message), *left_out]
         place: Iterable[Piece] = ()
         if index == len(self) - 1:
             place, facts = self._place(message), [*facts, *self._figures(message)]
         if pieces := (*place, *((" · ".join(facts), "faint") for _ in facts[:1])):
             notes.append(pieces)
-        name, text = _name(message.name), _text(message.text)
+        name, text = _name(message.name), _text(beginning)
         voice, when = self._voice(message.role, message.name), words.clock(message.created)
         above = HORIZON if index and message.id == self.horizon else ""
         return Entry(message.role, name, text, when, voice, notes=tuple(notes), above=above)
@@ -179,6 +209,13 @@ class Conversation:
         return Entry(
             "assistant", name, text, when, voice, live=going_on, notes=(pieces,), beside=live.beside()
         )
+
+    def _calls_entry(self) -> Entry:
+        lines = [f"{call.title} {call.arguments}" for call in self.calls.values()]
+        state = list(self.calls.values())[-1].state
+        doing = "stopping" if self._stopping else _DOING.get(state, "")
+        notes = (((doing, "accent" if state == "asked" else "faint"),),) if doing else ()
+        return Entry("system", TOOLS, _text("\n".join(lines)), live=state == "running", notes=notes)
 
     def _place(self, message: Message) -> Iterable[Piece]:
         siblings = self.tree.siblings(message.id)
@@ -206,6 +243,20 @@ class Conversation:
             if used := _used(message):
                 return used
         return next(filter(None, map(_used, reversed(self._shown))), 0)
+
+
+_DOING = {"asked": "waiting for your answer", "running": "being called · esc stops it"}
+
+
+def _beginning(message: Message) -> tuple[str, list[str]]:
+    """Return what is shown of a message's text, and what is said about the rest: of results there is much."""
+    text = message.text
+    if not message.is_results:
+        return text, []
+    lines = text[:RESULT_CHARACTERS].split("\n")[:RESULT_LINES]
+    shown = "\n".join(lines)
+    left = len(text) - len(shown)
+    return shown, [f"and {words.count(left, 'more character')}"] if left > 1 else []
 
 
 def _used(message: Message) -> int:

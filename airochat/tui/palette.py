@@ -13,6 +13,7 @@ from textual.content import Content
 
 from airochat.errors import AirochatError
 from airochat.prompt import NARRATOR
+from airochat.session import panels
 from airochat.session.commands import CHAT_COMMANDS
 from airochat.text import one_line
 from airochat.tui import words
@@ -94,6 +95,9 @@ def everything(app: AirochatApp) -> Iterator[Item]:
         yield Item(f"Command: {own.usage}", own.summary, partial(app.chat.write, f"/{name} "))
     for name, command in app.manager.commands().items():
         yield Item(f"Command: /{name}", one_line(command.summary), partial(app.chat.write, f"/{name} "))
+    for panel in panels.panels(app.manager):
+        title = panel.title if panel.name.startswith(panels.SETTINGS) else f"Panel: {panel.title}"
+        yield Item(one_line(title), one_line(panel.summary), partial(app.choose_panel, panel.name))
     for model in app.manager.models():
         ref = model.name if model.name == "demo" else str(model.path)
         yield Item(f"Model: {model.name}", one_line(ref), partial(app.choose_model_ref, ref))
@@ -131,5 +135,6 @@ def commands(app: AirochatApp) -> Iterator[Item]:
     yield Item("What the model sees", "F3", chat.action_prompt)
     yield Item("Choose a model", "F4", app.action_choose_model)
     yield Item("About the model and its template", "what is loaded, and why this template", chat.action_about)
+    yield Item("Plugins", "F7: their panels and settings, and which may run", app.action_plugins)
     yield Item("Keys", "F1", app.action_keys)
     yield Item("Quit", "ctrl+q", partial(app.run_action, "quit"))

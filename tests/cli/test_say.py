@@ -53,7 +53,7 @@ def test_json_has_the_promised_keys(cli: Cli) -> None:
     told = json.loads(cli("say", "Hello", *SCRIPTED, "--seed", "5", "--json").stdout)
     assert list(told) == [
         "text", "template", "why", "model", "seed", "session", "message", "name", "stop_reason", "usage",
-        "timings", "bans",
+        "timings", "bans", "calls",
     ]  # fmt: skip
     assert list(told["usage"]) == ["prompt", "reused", "evaluated", "generated", "moved", "restored"]
     assert list(told["timings"]) == ["first_token_s", "tokens_per_s"]

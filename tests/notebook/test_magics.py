@@ -61,6 +61,25 @@ def test_alternatives_in_a_cell(kernel: Kernel) -> None:
     assert kernel.value("type(answers).__name__") == "str"
 
 
+def test_a_line_shows_a_panel(kernel: Kernel) -> None:
+    kernel.run("%chat --model scripted -q")
+    for line, words in (("panels", "Panels\n"), ("panel settings:lorebook", "Settings of lorebook\n")):
+        (shown,) = [
+            one["content"]["data"]
+            for one in kernel.run(f"%airochat {line}")
+            if one["msg_type"] in ("execute_result", "display_data")
+        ]
+        assert "application/vnd.jupyter.widget-view+json" in shown
+        assert shown["text/plain"].startswith(words)
+    for line, words in (
+        ("panel nope", "There is no panel 'nope'."),
+        ("panel", "no name is given"),
+        ("", "what"),
+    ):
+        (error,) = errors(kernel.run(f"%airochat {line}"))
+        assert words in error["evalue"] and len(error["traceback"]) == 2
+
+
 def test_a_line_tells_the_widget_how_many_to_write(kernel: Kernel) -> None:
     kernel.run("import airochat; manager = airochat.open(model='scripted'); mine = manager.new(title='Mine')")
     kernel.run("%chat mine --swipes 4")
@@ -117,7 +136,7 @@ def test_ipython_in_a_terminal_prints_the_reply(tmp_path: Path) -> None:
     script = tmp_path / "script.ipy"
     script.write_text(
         "%load_ext airochat\n%chat --model scripted\nget_ipython().run_cell_magic('chat', '--swipes 2', 'Hello')\n"
-        "get_ipython().run_cell_magic('chat', '--seed -1', 'Hello')\n"
+        "%airochat panel settings:lorebook\nget_ipython().run_cell_magic('chat', '--seed -1', 'Hello')\n"
     )
     command = [
         sys.executable,
@@ -133,4 +152,5 @@ def test_ipython_in_a_terminal_prints_the_reply(tmp_path: Path) -> None:
     assert WORDS in result.stdout
     assert "\n\n— 2 of 2 —\n" in result.stdout and result.stdout.count("river") == 1
     assert "seed = -1 is out of range." in result.stdout + result.stderr
+    assert "Settings of lorebook\n" in result.stdout and "[Save]\n" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr

@@ -340,3 +340,23 @@ def test_no_canary_sings(browser_page: Page) -> None:
     browser_page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert asked == []
     assert browser_page.url == ORIGIN
+
+
+def test_a_question_is_answered_by_a_button(page: Page) -> None:
+    box = page.locator(".airochat-question").first
+    assert not box.is_visible()
+    question = {
+        "id": "r.0",
+        "title": "<b>lamp</b>",
+        "plugin": "toolbox",
+        "about": "Lights.",
+        "arguments": '{"a": 1}',
+    }
+    page.evaluate(
+        "message => tell(message)", {"type": "full", "rev": 1, "state": state(question=question), "draft": ""}
+    )
+    assert "May the model use <b>lamp</b>?" in box.inner_text() and '{"a": 1}' in box.inner_text()
+    box.get_by_role("button", name="Yes, once").click()
+    assert sent(page, "approve") == [{"type": "approve", "id": "r.0", "answer": "once"}]
+    page.evaluate("message => tell(message)", {"type": "change", "rev": 2, "set": {"question": None}})
+    assert not box.is_visible()

@@ -48,3 +48,7 @@ def test_it_runs_on_the_demo_model(demo_model: Path, tmp_path: Path, monkeypatch
     assert len(saved["state"]["messages"]) == 6
     assert "good night" in static.data["text/html"]
     assert static.data["text/plain"].count("Assistant") == 3
+    (panel,) = cell_with(notebook, "chat.panel(").outputs
+    saved = states[panel.data["application/vnd.jupyter.widget-view+json"]["model_id"]]["state"]
+    assert saved["shown"]["parts"] and saved["status"]["line"] is None
+    assert panel.data["text/plain"].startswith(saved["shown"]["title"])

@@ -84,7 +84,9 @@ class ChatScreen(ChatActions):
         self.activity = self.query_one(Activity)
         self.header, self.hints = self.query_one(Header), self.query_one(Hints)
         self.side, self.portrait = self.query_one(SessionList), self.query_one(Portrait)
-        self._portraying = Latest(cast("AirochatApp", self.app).bridge)
+        self._portraying = Latest(self._bridge)
+        bridge = self._bridge
+        self.manager.approver = lambda pending: bridge.soon(lambda: self.ask_about(pending))
         self.composer.focus()
         self._describe()
 
@@ -130,6 +132,7 @@ class ChatScreen(ChatActions):
             elif mine and isinstance(event, TreeChanged) and not self.desk.running:
                 self.prepare_soon()
         self.redraw()
+        self.drop_questions()
         if ended is not None:
             self._go_on(ended)
         if listed:

@@ -18,6 +18,7 @@ from airochat.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from airochat.session import Session
+    from airochat.session.approval import PendingCall
 
 
 class ChatActions(ChatReplies):
@@ -115,6 +116,22 @@ class ChatActions(ChatReplies):
             self.attempt(lambda session: session.edit(message.id, text))
 
     # Other screens
+
+    def ask_about(self, pending: PendingCall) -> None:
+        """Ask whether the model may call a tool."""
+        from airochat.tui.screens.approve import ApproveScreen
+
+        if not pending.over:
+            elsewhere = pending.session is not self.desk.session
+            self.app.push_screen(ApproveScreen(pending, pending.session.title if elsewhere else ""))
+
+    def drop_questions(self) -> None:
+        """Close the questions that need no answer any more, since their turn was stopped."""
+        from airochat.tui.screens.approve import ApproveScreen
+
+        for screen in reversed(self.app.screen_stack):
+            if isinstance(screen, ApproveScreen):
+                screen.close_if_over()
 
     def action_page(self, direction: int) -> None:
         """Move the transcript by a page."""

@@ -118,6 +118,9 @@ class ChatReplies(ChatPeople):
                 self.composer.accept()
         elif name == "steer":
             self._slow_command(line)
+        elif name == "panel":
+            if cast("AirochatApp", self.app).choose_panel(line.partition(" ")[2].strip()):
+                self.composer.accept()
         else:
             said: list[Turn | str] = []
             if self.attempt(lambda session: said.append(run_command(session, line)), begin=True):

@@ -49,6 +49,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("F2", "characters; a card's path can be pasted anywhere"),
             ("F5  F6", "who is here, who you are"),
             ("F3  F4", "what the model sees, choose a model"),
+            ("F7", "plugins, their panels and settings; /panel NAME"),
             ("ctrl+q", "quit; nothing is lost"),
         ),
     ),
