@@ -17,6 +17,7 @@ from airochat.conversation import TOOLS, Message, Provenance
 from airochat.errors import StoreError, UsageError
 from airochat.session import Turn
 from airochat.session.approval import PendingCall
+from airochat.session.cast import Cast
 from airochat.session.events import (
     Notice,
     RoundEnded,
@@ -411,3 +412,46 @@ def test_results_longer_than_the_context_are_cut_for_the_model_and_kept_whole(op
     assert turn.reason == "eos" and bench.texts()[3] == "Much to read."
     assert len(results.text) < 8000 and "cut here" in results.text
     assert [len(call["text"]) for call in results.provenance.calls] == [15_000, 15_000]
+
+
+def test_a_failed_reply_calls_nothing(opened: Open) -> None:
+    bench = opened(CALL + "\nand more and more and more")
+    bench.backend.fail_after = 12
+    turn = done(bench.session.send("Roll"))
+    assert turn.reason == "failed" and CALL in bench.texts()[1] and len(bench.texts()) == 2
+    assert not bench.ran
+
+
+def test_a_reply_that_cannot_be_stored_calls_nothing(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = opened(CALL, "never said")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreError("The disk is full.", "Make room.")
+
+    monkeypatch.setattr(bench.manager.store, "save_reply", refuse)
+    turn = done(bench.session.send("Roll"))
+    assert bench.texts() == ["Roll", CALL] and turn.reason == "eos" and not bench.ran
+
+
+def test_the_second_round_is_stopped_like_the_first(opened: Open) -> None:
+    bench = opened(CALL, "one two three four five six seven")
+    bench.backend._allowed = len(bench.backend.tokenizer.tokens(CALL)) + 2
+    turn = bench.session.send("Roll")
+    began = next(event for event in turn if isinstance(event, RoundStarted))
+    next(event for event in turn if isinstance(event, TextAdded) and event.text == "one")
+    assert turn.request != turn.id and turn.message_id == began.message and turn.text.startswith("one")
+    turn.stop()
+    done(turn)
+    assert turn.reason == "user" and turn.message is not None and turn.message.state == "stopped"
+    assert len(turn.rounds) == 3 and turn.rounds[-1] == turn.message
+    assert turn.message.text.startswith("one") and "seven" not in turn.message.text
+
+
+def test_nobody_is_due_since_results_name_them() -> None:
+    cast = Cast((Card("Maya"), Card("Brann")))
+    said = Message("a", None, "user", "You", "Maya, look")
+    call = Message("b", "a", "assistant", "Maya", "I look.")
+    results = Message("c", "b", "system", TOOLS, "Brann is at the door.")
+    answer = Message("d", "c", "assistant", "Maya", "Somebody is there.")
+    assert cast.due([said, call, results, answer]) == []
+    assert cast.next([said, call, results]).called == "Maya"
