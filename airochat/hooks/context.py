@@ -15,6 +15,7 @@ from airochat.sampling import LogitsProcessor, Sampling
 
 if TYPE_CHECKING:
     from airochat.characters import Card, Persona
+    from airochat.hooks.tools import Tool
 
 Scope = Literal["global", "card", "chat", "branch"]
 """How far something that a plugin keeps reaches: everywhere, in all chats with a character, in a chat, on a branch."""
@@ -114,6 +115,9 @@ class ChatContext(PluginContext):
 
     While a prompt is assembled this is what it will be; blocks are asked for again if it turns out otherwise.
     """
+    tools: tuple[Tool, ...] = field(default=(), repr=False)
+    """All tools that the model may call in the reply that is prepared or written; elsewhere, and where they are
+    collected, there are none."""
     expand: Callable[[str], str] = field(default=str, repr=False, compare=False)
     """Expands the macros in a text that the user or an author wrote."""
 

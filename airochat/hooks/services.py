@@ -15,6 +15,7 @@ from airochat.conversation import Message, Tree
 from airochat.errors import ModelError, PluginError, StoreError
 from airochat.hooks.context import Ask, ChatContext, Embed, PluginContext, Purpose
 from airochat.hooks.storage import BranchMapping
+from airochat.hooks.tools import Tool
 from airochat.prompt import count_tokens
 from airochat.sampling import Sampling
 from airochat.text import one_line
@@ -73,6 +74,7 @@ class Chat:
     reply_tokens: int = 0
     horizon: str | None = None
     template: str = ""
+    tools: tuple[Tool, ...] = ()
     card_key: str = ""
     """What tells the first character from others; by default its name."""
 
@@ -113,6 +115,7 @@ def chat_context(
         reply_tokens=chat.reply_tokens,
         horizon=chat.horizon,
         template=chat.template,
+        tools=chat.tools,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 import weakref
@@ -60,8 +61,13 @@ class PluginBench:
 
     def context(self, plugin: str = "") -> ChatContext:
         """Return the chat as the plugin sees it."""
+        tools = self.host.tools(self._bare) if self.host.offers("contribute_tools") else {}
+        bare = self._bare(plugin or self.name)
+        return dataclasses.replace(bare, tools=tuple(tool for _, tool in tools.values()))
+
+    def _bare(self, plugin: str) -> ChatContext:
         chat = {"session_id": "bench", "title": "Bench", "cards": (), "persona": None, "user_name": "You"}
-        return self.host.context(plugin or self.name, **{**chat, "history": self.history, **self._chat})
+        return self.host.context(plugin, **{**chat, "history": self.history, **self._chat})
 
     def command(self, line: str) -> str:
         """Run a line such as ``/roll 2d6`` and return the answer."""
@@ -102,7 +108,7 @@ class PluginBench:
 
     def tools(self) -> dict[str, Tool]:
         """Return the tools that the plugin lets the model call, by name."""
-        return self._checked({name: tool for name, (_, tool) in self.host.tools(self.context).items()})
+        return self._checked({name: tool for name, (_, tool) in self.host.tools(self._bare).items()})
 
     def calls(self, reply: str, number: int = 0) -> list[ToolCall]:
         """Return the calls that the plugin finds in a reply, which becomes the newest message of the chat."""

@@ -43,7 +43,7 @@ def compact(arguments: Mapping[str, Any], limit: int = 400) -> str:
     >>> compact({"sides": 6, "why": "to hit"})
     '{"sides": 6, "why": "to hit"}'
     """
-    return one_line(json.dumps(dict(arguments), ensure_ascii=False, default=str), limit)
+    return one_line(_visible(json.dumps(dict(arguments), ensure_ascii=False, default=str)), limit)
 
 
 def spoken(arguments: Mapping[str, Any]) -> str:
@@ -57,8 +57,20 @@ def spoken(arguments: Mapping[str, Any]) -> str:
 
 
 def pretty(arguments: Mapping[str, Any]) -> str:
-    """Return arguments as clean text of several lines, all of them: whoever approves a call must see what it is."""
-    return clean(json.dumps(dict(arguments), ensure_ascii=False, indent=2, default=str))
+    r"""Return arguments as clean text of several lines, all of them: whoever approves a call must see what it is.
+
+    >>> print(pretty({"path": "a\u202eb"}))
+    {
+      "path": "a\u202eb"
+    }
+    """
+    return clean(_visible(json.dumps(dict(arguments), ensure_ascii=False, indent=2, default=str)))
+
+
+def _visible(written: str) -> str:
+    """Return JSON in which what `clean` would drop is escaped, since the tool gets that too."""
+    dropped = {one for one in set(written) if one not in "\n\t" and clean(one) != one}
+    return written.translate({ord(one): json.dumps(one)[1:-1] for one in dropped})
 
 
 def shortened(text: str, limit: int) -> str:

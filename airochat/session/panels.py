@@ -94,7 +94,7 @@ def is_allowed(manager: SessionManager, plugin: PluginReport) -> bool:
 
 def _context(where: Session | SessionManager, name: str) -> ContextFor:
     if isinstance(where, Session):
-        return where.context
+        return where.contexts
     if needs_chat(name):
         find(where, name)  # an unknown name is the first thing to say
         raise UsageError(

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airochat.backends.base import ModelInfo
 from airochat.characters import Card
 from airochat.conversation import Message, Tree
-from airochat.hooks import ContextFor
+from airochat.hooks import ChatContext, Tool
 from airochat.prompt import NARRATOR, PromptPlan, Scene, Staged, greetings, persona_stage, stage
 from airochat.prompt.macros import Macros, Scope, Variables
 from airochat.sampling import Sampling
@@ -44,6 +44,8 @@ class Written:
     variables: Variables
     speakers: tuple[str, ...] = ()
     """The names at which a reply ends where a line begins with them."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may call."""
     labels: tuple[str, ...] = ()
     """The names of which the model writes one before its reply; none if the prompt ends with the name."""
 
@@ -75,9 +77,11 @@ class Prompts:
 
         choice = manager.model.choose(session.template_name, info)
         tokenizer = manager.model.backend().tokenizer
+        see = partial(session.context, history=history, branch=branch)
+        facts = self._facts(task, sampling, choice.template.name, see)
 
         def assembled(horizon: str | None) -> tuple[PromptPlan, Template, Wanted]:
-            context_for = self._context_for(history, branch, task, sampling, horizon, choice.template.name)
+            context_for = partial(see, horizon=horizon, **facts)
             messages, notes = session.plugins.history(context_for, history)
             wanted = Wanted(
                 history=messages,
@@ -94,39 +98,25 @@ class Prompts:
             )
             return (*write(wanted, info, tokenizer, sampling), wanted)
 
-        horizon = session.horizon
-        plan, template, wanted = assembled(horizon)
-        # Blocks may depend on what is left out, and what is left out on their size; which need not come to an end.
-        for _ in range(_MORE_TRIES):
-            if plan.horizon == horizon:
-                break
-            horizon = plan.horizon
-            plan, template, wanted = assembled(horizon)
+        plan, template, wanted = _settled(assembled, session.horizon)
         if task.begun and tokenizer is not None:
             plan = begun_with(plan, task.begun, template, tokenizer)
         last, variables = stagings[-1]
-        return Written(plan, template, variables, (*last.speakers, *wanted.names), last.labels)
+        speakers = (*last.speakers, *wanted.names)
+        return Written(plan, template, variables, speakers, facts["tools"], last.labels)
 
-    def _context_for(
-        self,
-        history: tuple[Message, ...],
-        branch: tuple[Message, ...],
-        task: Task,
-        sampling: Sampling,
-        horizon: str | None,
-        template: str,
-    ) -> ContextFor:
-        """Return what makes the contexts of plugins while a prompt is assembled."""
-        return lambda plugin: self._session.context(
-            plugin,
-            history,
-            branch,
-            purpose=task.goal,
-            speaker=task.speaker,
-            reply_tokens=sampling.max_tokens,
-            horizon=horizon,
-            template=template,
-        )
+    def _facts(
+        self, task: Task, sampling: Sampling, template: str, see: Callable[..., ChatContext]
+    ) -> dict[str, Any]:
+        """Return what plugins learn of a prompt that is being assembled, beside the chat that they ``see``."""
+        facts: dict[str, Any] = {
+            "purpose": task.goal,
+            "speaker": task.speaker,
+            "reply_tokens": sampling.max_tokens,
+            "template": template,
+        }
+        offered = self._session.plugins.tools(partial(see, **facts))
+        return {**facts, "tools": tuple(tool for _, tool in offered.values())}
 
     def expanded(self, text: str, history: Sequence[Message] | None = None) -> tuple[str, Variables]:
         """Return what the user wrote with its macros expanded, and what these set."""
@@ -209,6 +199,22 @@ class Prompts:
         )
         variables = session.variables.at(history if branch is None else branch)
         return Macros(scope, variables, session.plugins.macros(), session.plugins.macro_failed)
+
+
+def _settled(
+    assembled: Callable[[str | None], tuple[PromptPlan, Template, Wanted]], horizon: str | None
+) -> tuple[PromptPlan, Template, Wanted]:
+    """Return a prompt that was assembled for the horizon that it has, or nearly so.
+
+    Blocks may depend on what is left out, and what is left out on their size, which need not come to an end.
+    """
+    made = assembled(horizon)
+    for _ in range(_MORE_TRIES):
+        if made[0].horizon == horizon:
+            break
+        horizon = made[0].horizon
+        made = assembled(horizon)
+    return made
 
 
 def _names(history: Sequence[Message], speaker: str) -> tuple[str, ...]:

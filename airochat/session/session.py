@@ -252,7 +252,7 @@ class Session(SessionTools):
 
     def command(self, line: str) -> str:
         """Run a plugin's command, such as ``/note the rain grows louder``, and return its answer."""
-        return self.plugins.run_command(line, self.context)
+        return self.plugins.run_command(line, self.contexts)
 
     def write(self, task: Task, info: ModelInfo, sampling: Sampling) -> Written:
         """Assemble the prompt of a turn."""

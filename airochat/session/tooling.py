@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from airochat.conversation import Message
 from airochat.errors import UsageError
-from airochat.hooks import Tool
+from airochat.hooks import ContextFor, Tool
 from airochat.session.approval import Approvals, PendingCall, Standing, named
 from airochat.session.group import Group
 from airochat.session.insight import SessionInsight
@@ -43,6 +44,11 @@ class SessionTools(SessionInsight):
         if not self.plugins.offers("contribute_tools"):
             return {}
         return self.plugins.tools(self.context)
+
+    @property
+    def contexts(self) -> ContextFor:
+        """What makes contexts that know all tools, for commands and panels."""
+        return partial(self.context, tools=tuple(tool for _, tool in self.tools().values()))
 
     def allow(self, tool: str, how: Standing = "chat") -> None:
         """Let the model call a tool without asking: in this ``chat``, or ``always``; ``never`` forbids it.

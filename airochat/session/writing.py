@@ -18,7 +18,7 @@ from airochat.backends.base import (
 )
 from airochat.conversation import Message
 from airochat.errors import StoreError
-from airochat.hooks import SamplingDraft
+from airochat.hooks import SamplingDraft, Tool
 from airochat.prompt import PromptPlan, wire_text
 from airochat.sampling import MAX_SEED, Sampling, unheeded_notice
 from airochat.session.batches import TextBatches
@@ -51,6 +51,8 @@ class Writing:
         """Who speaks."""
         self._origin: Origin | None = None
         self._drafts: list[Draft] = []
+        self._tools: tuple[Tool, ...] = ()
+        """What the model may call, once the prompt is written."""
         self._ended: dict[int, Message | None] = {}
         """The alternatives that are complete, by their number."""
         self._first_end: ReplyEnded | None = None
@@ -71,6 +73,7 @@ class Writing:
             purpose=task.goal,
             speaker=task.speaker,
             reply_tokens=self._sampling.max_tokens,
+            tools=self._tools,
         )
 
     def generate(self) -> None:
@@ -80,7 +83,7 @@ class Writing:
             return
         session, turn = self._session, self._turn
         written = session.write(self._task, info, self._sampling)
-        plan = written.plan
+        plan, self._tools = written.plan, written.tools
         session.warn(plan.warnings)
         session.publish(PromptReady(session.id, turn.id, plan))
         if plan.begun:

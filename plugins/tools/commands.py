@@ -65,7 +65,11 @@ def call(context: ChatContext, words: str) -> str:
         return "The next reply is up to the model again."
     if not switch.is_on(context):
         raise UsageError("Tools are off in this chat.", "/tools on switches them on.")
-    known = [tool.name for tool in switch.offered(context)]
+    known = [tool.name for tool, on in told.listed(context) if on]
+    if not name:
+        raise UsageError(
+            "Name the tool that the next reply is to call.", f"/call {known[0]}" if known else told.NONE
+        )
     if name not in known:
         raise UsageError(f"There is no tool {one_line(name, 40)!r} here.", did_you_mean(name, known))
     context.data[switch.NEXT] = {"tool": name, "hint": one_line(hint, 300)}

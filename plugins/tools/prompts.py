@@ -101,6 +101,7 @@ def _grammar(context: ChatContext, form: Form, tools: Sequence[Tool]) -> str:
         return form.grammar(tools, prose=False, only=asked["tool"])
     if not context.settings["constrain"]:
         return ""
-    if switch.rounds(context.history) >= context.settings["max_rounds"]:
+    enough = switch.rounds(context.history) >= context.settings["max_rounds"]
+    if enough or switch.repeats_itself(context.history):
         return only_prose(form.opening)
     return form.grammar(tools, prose=True)

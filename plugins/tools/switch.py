@@ -82,10 +82,7 @@ def has_servers(context: ChatContext) -> bool:
 
 def offered(context: ChatContext) -> tuple[Tool, ...]:
     """Return the tools of all plugins that the coming prompt offers."""
-    if not is_on(context):
-        return ()
-    told: Sequence[Tool] | None = getattr(context, "tools", None)
-    return tuple(own_tools(context) if told is None else told)
+    return context.tools if is_on(context) else ()
 
 
 def form_of(context: ChatContext) -> Form:
@@ -104,6 +101,17 @@ def rounds(history: Sequence[Message]) -> int:
             break
         count += message.is_results
     return count
+
+
+def repeats_itself(history: Sequence[Message]) -> bool:
+    """Return whether the newest calls were made before since the user last spoke; small models may do so for ever."""
+    made: list[list[tuple[Any, Any]]] = []
+    for message in reversed(history):
+        if message.role == "user":
+            break
+        if message.is_results:
+            made.append([(call.get("tool"), call.get("arguments")) for call in message.provenance.calls])
+    return len(made) > 1 and made[0] in made[1:]
 
 
 def wanted(context: ChatContext, history: Sequence[Message]) -> dict[str, str] | None:
