@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +31,19 @@ from airochat.prompt import PromptPlan
 from airochat.prompt.blocks import MESSAGE
 from airochat.session.events import PromptReady
 from airochat.templates.turns import TEMPLATE
-from benchmarks._common import NOTE, Desk, desk, done, message, model_path, parser, ratio, say, table
+from benchmarks._common import (
+    NOTE,
+    PATIENCE,
+    Desk,
+    desk,
+    done,
+    message,
+    model_path,
+    parser,
+    ratio,
+    say,
+    table,
+)
 from benchmarks.turns import prefix_matching
 
 N_CTX = 2048
@@ -87,6 +100,11 @@ class Chat:
         """The messages that were in a prompt before."""
         self.reads: list[Read] = []
         self.called = 0
+        """Rounds of calls."""
+        self.remembered: set[str] = set()
+        """The layers of the memory that were in a prompt."""
+        self.said: list[str] = []
+        """What the extension has changed of what the user said."""
         book, extension = folder / "coast.json", folder / "tide"
         book.write_text(json.dumps(lorebook()), encoding="utf-8")
         extension.mkdir()
@@ -102,6 +120,8 @@ class Chat:
     def play(self, turns: int) -> list[Read]:
         """Run the script and return what was read, prompt by prompt."""
         for number in range(1, turns + 1):
+            # A reader takes a while; what the memory does meanwhile has to come to its end here, too.
+            sys.modules["airochat_plugin_memory"].memory_of_all().lane.wait(self._session.id, PATIENCE)
             if number % 8 == 0:
                 self._session.command("/call roll")
             self._turn(number)
@@ -112,6 +132,8 @@ class Chat:
         # A call has to come to its end.
         reply = max(self._reply, CALL) if number % 8 == 0 else self._reply
         turn = done(self._session.send(message(number), seed=number, max_tokens=reply))
+        said = [one.text for one in self._session.history if one.role == "user"][-1]
+        self.said += [said] if said != message(number) else []
         plans = [event.plan for event in turn if isinstance(event, PromptReady)]
         self.called += len(plans) - 1
         answers = [one for one in self._desk.backend.done[served:] if one[0].purpose == "reply"]
@@ -125,7 +147,10 @@ class Chat:
         blocks: Counter[str] = Counter()
         for row in plan.report:
             if row.included and row.source.startswith("plugin:"):
-                blocks[row.source.removeprefix("plugin:").partition("/")[0]] += row.tokens
+                name, _, rest = row.source.removeprefix("plugin:").partition("/")
+                layer = rest.partition("/")[0]
+                blocks[name] += row.tokens
+                self.remembered |= {layer} if name == "memory" else set()
         new = len(plan.tokens) if not self.reads else self._new(plan)
         left_out = sum(row.source.startswith(MESSAGE) and not row.included for row in plan.report)
         self.reads.append(

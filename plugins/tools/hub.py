@@ -131,7 +131,8 @@ class Hub:
             "ask",
             # Room for the start and for the end of the server, so that the reason is told and not just that it is over.
             seconds + START_S + 10,
-            f"{tool.origin} of the server {link.server.name}"[:100],
+            f"{one_line(tool.origin, 48)} of the server {link.server.name}",
+            f"{link.server.identity} {tool.origin}",
         )
 
     def _call(

@@ -80,6 +80,10 @@ def find_calls(context: ChatContext, draft: CallsDraft) -> None:
             "`airochat plugins settings tools max_rounds=N` lets it call more often.",
         )
         return
+    same = [(call.tool, dict(call.arguments)) for call in found.calls]
+    if switch.repeats_itself(context.history) and switch.made(context.history)[0] == same:
+        context.notify(f"The model repeats its call of {found.calls[0].tool}; it was not made again.", "")
+        return
     draft.calls += found.calls
 
 

@@ -16,6 +16,8 @@ _MAX_PARTS = 400
 _MAX_FIELDS = 40
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
+_LARGEST = 1e15
+"""How large a number in a schema may be."""
 _KINDS = ("object", "array", "string", "integer", "number", "boolean", "null")
 
 
@@ -87,7 +89,10 @@ class _Tidier:
         """Return the parts of a schema that hold no other schemas."""
         made: dict[str, Any] = {}
         kind = schema.get("type")
-        kinds = [one for one in kind if one in _KINDS] if isinstance(kind, list) else []
+        # Each once: what is made of a schema grows with the product of these lists.
+        kinds = (
+            [one for one in dict.fromkeys(map(str, kind)) if one in _KINDS] if isinstance(kind, list) else []
+        )
         if kind in _KINDS or kinds:
             made["type"] = kinds or kind
         if isinstance(schema.get("description"), str):
@@ -98,19 +103,22 @@ class _Tidier:
         if "const" in schema and _is_plain(schema["const"]):
             made["const"] = schema["const"]
         for key in _NUMBERS:
-            if isinstance(schema.get(key), (int, float)) and not isinstance(schema[key], bool):
+            if _is_number(schema.get(key)):
                 made[key] = schema[key]
         for key in _COUNTS:
-            if isinstance(schema.get(key), int) and not isinstance(schema[key], bool) and schema[key] >= 0:
+            if isinstance(schema.get(key), int) and _is_number(schema[key]) and schema[key] >= 0:
                 made[key] = schema[key]
         if schema.get("additionalProperties") is False:
             made["additionalProperties"] = False
         return made
 
 
+def _is_number(value: Any) -> bool:
+    """Return whether a value is a number that JSON has, and no huge one."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+
+
 def _is_plain(value: Any) -> bool:
-    return value is None or (
-        isinstance(value, (str, int, float, bool))
-        and len(str(value)) <= _LONGEST_TEXT
-        and clean(str(value)) == str(value)
-    )
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TEXT and clean(value) == value
+    return value is None or isinstance(value, bool) or _is_number(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Mapping
@@ -42,6 +43,12 @@ class Server:
     def told(self) -> str:
         """What it is, in one line; what headers and variables hold may be secret and is left out."""
         return one_line(self.url or shlex.join([self.command, *self.args]), 200)
+
+    @property
+    def identity(self) -> str:
+        """Tells whether this is the same program or address as before; headers may change."""
+        what = repr((self.command, self.args, sorted(self.env.items()), self.url))
+        return hashlib.sha256(what.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def load(folder: Path) -> dict[str, Server]:

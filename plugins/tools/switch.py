@@ -103,15 +103,21 @@ def rounds(history: Sequence[Message]) -> int:
     return count
 
 
-def repeats_itself(history: Sequence[Message]) -> bool:
-    """Return whether the newest calls were made before since the user last spoke; small models may do so for ever."""
-    made: list[list[tuple[Any, Any]]] = []
+def made(history: Sequence[Message]) -> list[list[tuple[Any, Any]]]:
+    """Return the tools and arguments of each round of calls since the user last spoke, the newest first."""
+    found: list[list[tuple[Any, Any]]] = []
     for message in reversed(history):
         if message.role == "user":
             break
         if message.is_results:
-            made.append([(call.get("tool"), call.get("arguments")) for call in message.provenance.calls])
-    return len(made) > 1 and made[0] in made[1:]
+            found.append([(call.get("tool"), call.get("arguments")) for call in message.provenance.calls])
+    return found
+
+
+def repeats_itself(history: Sequence[Message]) -> bool:
+    """Return whether the newest calls were made before since the user last spoke; small models may do so for ever."""
+    rounds_made = made(history)
+    return len(rounds_made) > 1 and rounds_made[0] in rounds_made[1:]
 
 
 def wanted(context: ChatContext, history: Sequence[Message]) -> dict[str, str] | None:

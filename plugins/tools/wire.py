@@ -201,6 +201,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         if await _ended(process):
             break
         end_tree(process.pid, kill=force)
+    if sys.platform != "win32":
+        # Also where it has ended by itself, since what it has started may go on.
+        end_tree(process.pid, kill=True)
     # Closes the pipes too, which something that the program has started may hold open.
     with suppress(AttributeError, OSError):
         process._transport.close()  # type: ignore[attr-defined]

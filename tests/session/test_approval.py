@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from airochat.errors import StoreError, UsageError
 from airochat.session.approval import PendingCall
 from airochat.session.arguments import LONGEST, compact, plain, pretty, problem, spoken
 from airochat.session.events import Notice, ToolCalled
-from tests.session.toolbox import CODE, Workbench, done
+from airochat.text import clean
+from tests.session.toolbox import CODE, Workbench, done, write_toolbox
 
 LAMP = 'CALL lamp {"sides": 6}'
 Open = Callable[..., Workbench]
@@ -134,6 +136,31 @@ def test_a_session_may_have_an_approver_of_its_own(opened: Open) -> None:
     bench.session.own_approver = lambda pending: pending.answer("once")
     done(bench.session.send("Light it"))
     assert not asked and calls(bench) == [("done", "once")]
+
+
+@pytest.mark.parametrize("decision", ["chat", "always"])
+def test_what_was_allowed_does_not_hold_for_another_tool_of_the_same_name(
+    tmp_path: Path, decision: Any
+) -> None:
+    def write(identity: str) -> None:
+        title = 'title="lamp of the harbour"'
+        write_toolbox(tmp_path, CODE.replace(title, f'{title}, identity="{identity}"'))
+
+    for identity, asked in (("first", 1), ("first", 0), ("second", 1), ("first", 1)):
+        write(identity)
+        bench = Workbench(tmp_path, [LAMP, "Lit."])
+        questions = bench.answer(decision)
+        done(bench.session.send("Light it"))
+        assert len(questions) == asked and calls(bench)[-1] == ("done", decision)
+        bench.manager.close()
+    bench = Workbench(tmp_path, [LAMP, "Dark."])
+    bench.session.allow("lamp", "never")
+    bench.manager.close()
+    write("third")
+    bench = Workbench(tmp_path, [LAMP, "Dark."])
+    done(bench.session.send("Light it"))
+    assert calls(bench)[-1] == ("denied", "no"), "what is forbidden is forbidden by its name"
+    bench.manager.close()
 
 
 def test_an_answer_comes_from_any_thread_and_only_the_first_counts(opened: Open) -> None:
@@ -283,6 +310,15 @@ def test_arguments_are_written_clean(arguments: dict[str, Any]) -> None:
     for line in (compact(arguments), spoken(arguments)):
         assert len(line) <= 400 and "\n" not in line and "\x1b" not in line
     assert "\x1b" not in pretty(arguments) and "\u202e" not in pretty(arguments)
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\x9b/../../s", "\u202e", "\u200b", "\U000e0041", "\x7f", "\ud800", "\u2028"]
+)
+def test_what_cannot_be_seen_is_spelled_out_where_it_is_approved(hidden: str) -> None:
+    arguments = {"path": f"notes{hidden}x", "lines": "a\tb\nc"}
+    assert json.loads(pretty(arguments)) == json.loads(compact(arguments)) == arguments
+    assert clean(pretty(arguments)) == pretty(arguments)
 
 
 def test_what_is_no_json_or_too_long_is_refused() -> None:

@@ -78,7 +78,7 @@ Script = Sequence[str] | Callable[[str], str]
 def write_toolbox(home: Path, code: str = CODE) -> None:
     """Write the plugin into a data folder."""
     folder = home / "plugins" / "toolbox"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "plugin.toml").write_text(MANIFEST, encoding="utf-8")
     (folder / "__init__.py").write_text(code, encoding="utf-8")
 

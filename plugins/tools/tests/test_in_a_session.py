@@ -14,6 +14,7 @@ import airochat
 from airochat.backends.scripted import ScriptedBackend
 from airochat.session import Session, SessionManager
 from airochat.session.approval import PendingCall
+from airochat.session.events import Notice
 
 ROLL = '{"tool": "roll", "arguments": {"notation": "2d6"}}'
 
@@ -68,10 +69,11 @@ def test_the_clock_of_the_story_goes_with_its_branch(tmp_path: Path) -> None:
 
 
 def test_calls_stop_when_the_model_goes_on_and_on(tmp_path: Path) -> None:
-    with scripted(tmp_path, lambda prompt: ROLL) as manager:
+    rolls = [ROLL.replace("2d6", f"{number}d6") for number in range(1, 7)]
+    with scripted(tmp_path, rolls) as manager:
         session = talk(manager)
         assert sum(message.is_results for message in session.history) == 4
-        assert session.history[-1].text == ROLL
+        assert session.history[-1].text == rolls[4]
 
 
 def test_a_plan_runs_to_its_end_in_one_round(tmp_path: Path) -> None:
@@ -130,3 +132,34 @@ def test_a_real_model_is_held_to_the_call_that_is_asked_for(tmp_path: Path) -> N
         assert session.history[2].is_results
         assert session.history[2].provenance.calls[0]["tool"] == "roll"
         assert not session.history[3].text.strip().startswith("{")
+
+
+def test_a_call_that_is_made_again_and_again_comes_to_an_end(tmp_path: Path) -> None:
+    call = '{"tool": "word_count", "arguments": {"of": "chat"}}'
+    told: list[str] = []
+    with scripted(tmp_path, [call] * 4) as manager:
+        session = manager.new()
+        session.subscribe(lambda event: told.append(event.message) if isinstance(event, Notice) else None)
+        session.command("/tools on")
+        turn = session.send("How long is it?")
+        assert turn.wait(60)
+        assert [message.is_results for message in turn.rounds].count(True) == 2
+        assert "The model repeats its call of word_count; it was not made again." in told
+
+
+def test_a_server_of_others_answers_a_call_of_a_real_model(tmp_path: Path) -> None:
+    settings = {"engine": "thread", "n_ctx": 2048, "n_threads": 1}
+    with airochat.open(tmp_path, "demo", settings) as manager:
+        manager.plugins.set("tools", {"max_rounds": 1, "builtin": False})
+        session = manager.new()
+        session.command("/tools on")
+        server = shlex.join([sys.executable, "-m", "mcp_server_time"])
+        assert "time.get_current_time" in session.command(f"/tools server add time TZ=UTC {server}")
+        session.allow("time.get_current_time")
+        session.command("/call time.get_current_time The timezone is UTC.")
+        assert session.send("What time is it in UTC?", seed=1, max_tokens=100, temperature=0.0).wait(240)
+        (made,) = session.results_of(session.history[1].id)
+        assert made["tool"] == "time.get_current_time"
+        assert (made["state"], made["approved"]) == ("done", "chat")
+        assert json.loads(made["text"])["timezone"] == made["arguments"]["timezone"]
+        assert session.history[2].is_results and session.history[3].role == "assistant"
