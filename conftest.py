@@ -7,9 +7,17 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from airochat.hooks import watch
+
 # A busy machine is no reason for a property to fail.
 settings.register_profile("airochat", deadline=None)
 settings.load_profile("airochat")
+
+
+@pytest.fixture(autouse=True)
+def _patience_with_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give plugins more time than usual: on a busy machine, a first import in a hook may take seconds."""
+    monkeypatch.setattr(watch, "USUAL", watch.Limits(load=120, hook=60, command=120, macro=60))
 
 
 @pytest.fixture(autouse=True)

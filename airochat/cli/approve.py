@@ -19,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _QUESTION = "[y]es once, in this [c]hat, [a]lways, [n]o, ne[v]er? "
 _ANSWERS: dict[str, Decision] = {"y": "once", "c": "chat", "a": "always", "n": "no", "v": "never"}
+_ANSWERS |= {"yes": "once", "chat": "chat", "always": "always", "no": "no", "never": "never"}
 
 
 def allow_option(command: F) -> F:
@@ -85,12 +86,21 @@ def interactive() -> bool:
 
 def _answer() -> Decision:
     while True:
+        _drop_typed()
         click.echo(_QUESTION, nl=False, err=True)
         line = sys.stdin.readline()
         if not line:
             return "no"
-        if (decision := _ANSWERS.get(line.strip().lower()[:1])) is not None:
+        if (decision := _ANSWERS.get(line.strip().lower())) is not None:
             return decision
+
+
+def _drop_typed() -> None:
+    """Drop the lines that were typed before the question could be read, since they are no answers to it."""
+    if sys.platform != "win32" and sys.stdin.isatty():
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def _tell(text: str) -> None:

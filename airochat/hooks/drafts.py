@@ -141,7 +141,7 @@ class Drafts(PluginRunner):
         """Return what is told to the model of the results of calls, after all plugins have changed it."""
 
         def take(plugin: str, before: ResultsDraft, draft: ResultsDraft) -> ResultsDraft:
-            return checked_results(draft, draft.tools)
+            return checked_results(draft, before.tools)
 
         def copied(before: ResultsDraft) -> ResultsDraft:
             return dataclasses.replace(before, calls=list(before.calls))

@@ -130,6 +130,8 @@ def _checked_tool(tool: Any) -> Tool:
         raise TypeError(f"the parameters of the tool {tool.name} are not the schema of an object")
     if not callable(tool.run):
         raise TypeError(f"the tool {tool.name} has nothing to run")
+    if not isinstance(tool.identity, str):
+        raise TypeError(f"the identity of the tool {tool.name} is {tool.identity!r}")
     if tool.approval not in get_args(Approval) or not isinstance(tool.seconds, (int, float)):
         raise ValueError(f"the tool {tool.name} has approval={tool.approval!r}, seconds={tool.seconds!r}")
     title = one_line(tool.title or tool.name, 100)

@@ -40,6 +40,8 @@ class Tool:
     seconds: float = 60.0
     title: str = ""
     """How people see it, with where it comes from, such as the server; by default its name."""
+    identity: str = ""
+    """What it is besides its name, such as the program behind it; what the user allows holds only for the same one."""
 
 
 @dataclass(frozen=True, slots=True)

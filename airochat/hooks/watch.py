@@ -26,11 +26,15 @@ class Limits:
     """Less than a hook, so that the one to blame is found if a hook of another plugin expands the macro."""
 
 
+USUAL = Limits()
+"""What counts if nobody says otherwise."""
+
+
 class Watch:
     """Runs calls on threads of their own. One that is given up stays behind; its result is dropped."""
 
     def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or USUAL
 
     def run(self, call: Callable[[], _Result], seconds: float) -> _Result:
         """Return what ``call`` returns, or raise what it raises; `Overtime` after so many seconds."""
@@ -40,6 +44,9 @@ class Watch:
         def work() -> None:
             try:
                 results.append(call())
+            except KeyboardInterrupt:
+                # The user's reaches the main thread only; this one is the plugin's own.
+                errors.append(RuntimeError("it raised KeyboardInterrupt"))
             except BaseException as error:
                 errors.append(error)
 

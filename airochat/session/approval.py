@@ -26,27 +26,34 @@ _OWNER = "airochat"
 
 
 class Approvals:
-    """What the user has decided about tools; kept in the database, by plugin and tool."""
+    """What the user has decided about tools; kept in the database, by plugin and tool.
+
+    What was allowed holds only for a tool of the same ``identity``; a decision without one holds for all of the name.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._everywhere = store.mapping(_OWNER, "tools")
 
-    def standing(self, session_id: str, plugin: str, tool: str) -> Standing | None:
+    def standing(self, session_id: str, plugin: str, tool: str, identity: str = "") -> Standing | None:
         """Return what was decided about a tool, or None; what holds for good comes first."""
         key = f"{plugin}/{tool}"
-        found = self._everywhere.get(key) or self._in_chat(session_id).get(key)
-        return found if found in get_args(Standing) else None
+        for kept in (self._everywhere.get(key), self._in_chat(session_id).get(key)):
+            decision, known = _read(kept)
+            if decision is not None and known in ("", identity):
+                return decision
+        return None
 
-    def keep(self, session_id: str, plugin: str, tool: str, decision: Standing) -> None:
+    def keep(self, session_id: str, plugin: str, tool: str, decision: Standing, identity: str = "") -> None:
         """Keep a decision, durably. What is allowed in one chat is no longer forbidden, but asked for, in others."""
         key = f"{plugin}/{tool}"
+        value = [decision, identity] if identity and decision != "never" else decision
         if decision != "chat":
-            self._everywhere[key] = decision
+            self._everywhere[key] = value
             return
         if self._everywhere.get(key) == "never":
             self._everywhere.pop(key, None)
-        self._in_chat(session_id)[key] = decision
+        self._in_chat(session_id)[key] = value
 
     def forget(self, plugin: str, tool: str, session_id: str = "") -> None:
         """Ask again from now on, everywhere and in this chat."""
@@ -58,10 +65,17 @@ class Approvals:
     def listed(self) -> dict[tuple[str, str], str]:
         """Return what holds for good, by plugin and tool."""
         parts = {key: key.partition("/") for key in self._everywhere}
-        return {(plugin, tool): self._everywhere[key] for key, (plugin, _, tool) in parts.items()}
+        found = {(plugin, tool): _read(self._everywhere[key])[0] for key, (plugin, _, tool) in parts.items()}
+        return {place: decision for place, decision in found.items() if decision is not None}
 
     def _in_chat(self, session_id: str) -> MutableMapping[str, Any]:
         return self._store.mapping(_OWNER, f"tools:{session_id}")
+
+
+def _read(kept: Any) -> tuple[Standing | None, str]:
+    """Return a kept decision and the identity of the tool that it holds for, empty for any."""
+    decision, identity = kept if isinstance(kept, list) and len(kept) == 2 else (kept, "")
+    return (decision if decision in get_args(Standing) else None), str(identity)
 
 
 @dataclass(frozen=True, slots=True)

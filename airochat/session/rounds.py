@@ -226,7 +226,7 @@ class Rounds:
         session = self._session
         if self._turn.stopping:
             return "no", _DENIED["stopped"]
-        standing = session.approvals.standing(session.id, plugin, tool.name)
+        standing = session.approvals.standing(session.id, plugin, tool.name, tool.identity)
         if standing == "never":
             return "no", _DENIED["never"]
         if tool.approval == "free":
@@ -252,7 +252,8 @@ class Rounds:
             return ("no", _DENIED["stopped"]) if self._turn.stopping else self._not_asked(tool)
         if decision in ("chat", "always", "never"):
             try:
-                session.approvals.keep(session.id, pending.question.plugin, tool.name, decision)
+                plugin = pending.question.plugin
+                session.approvals.keep(session.id, plugin, tool.name, decision, tool.identity)
             except StoreError as error:
                 session.notice(error.message, error.hint)
         return (decision, "") if decision in ("once", "chat", "always") else ("no", _DENIED[decision])

@@ -58,7 +58,7 @@ class SessionTools(SessionInsight):
         if how not in get_args(Standing):
             raise UsageError(f"how = {how!r} is not known.", f"Give one of {', '.join(get_args(Standing))}.")
         plugin, found = named(self.tools(), tool)
-        self.approvals.keep(self.id, plugin, found.name, how)
+        self.approvals.keep(self.id, plugin, found.name, how, found.identity)
 
     def results_of(self, message_id: str) -> tuple[Mapping[str, Any], ...]:
         """Return the calls whose results a message holds, or which were made for a reply: the newest ones.

@@ -19,6 +19,8 @@ _TITLES = {
     "template": "Template marks",
 }
 
+_MOST_PIECES = 12
+
 
 @dataclass(frozen=True, slots=True)
 class PromptPart:
@@ -28,6 +30,8 @@ class PromptPart:
     title: str
     tokens: int
     detail: str
+    pieces: tuple[tuple[str, int, str], ...] = ()
+    """What a plugin has put in or left out, if it names its pieces: name, tokens, and why it is there or not."""
 
 
 def part_key(source: str) -> str:
@@ -42,15 +46,11 @@ def prompt_parts(plan: PromptPlan) -> list[PromptPart]:
     keys = dict.fromkeys(part_key(segment.source) for segment in plan.segments)
     keys |= dict.fromkeys(part_key(row.source) for row in plan.report)
     counts = _counts(plan)
-    return [
-        PromptPart(
-            key,
-            _title(key),
-            counts[key],
-            _detail([row for row in plan.report if part_key(row.source) == key]),
-        )
-        for key in keys
-    ]
+    parts = []
+    for key in keys:
+        rows = [row for row in plan.report if part_key(row.source) == key]
+        parts.append(PromptPart(key, _title(key), counts[key], _detail(rows), _pieces(key, rows)))
+    return parts
 
 
 def _counts(plan: PromptPlan) -> Counter[str]:
@@ -66,6 +66,18 @@ def _title(key: str) -> str:
     kind, _, name = key.partition(":")
     title = _TITLES.get(kind, kind)
     return f"{title} · {one_line(name, 20)}" if name else title
+
+
+def _pieces(key: str, rows: list[BlockReport]) -> tuple[tuple[str, int, str], ...]:
+    named = [row for row in rows if row.source.startswith(f"{key}/")]
+    return tuple(
+        (
+            one_line(row.source.removeprefix(f"{key}/"), 40),
+            row.tokens if row.included else 0,
+            one_line(row.reason if row.included else f"left out: {row.reason}", 120),
+        )
+        for row in named[:_MOST_PIECES]
+    )
 
 
 def _detail(rows: list[BlockReport]) -> str:

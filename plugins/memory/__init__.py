@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from airochat.hooks import (
@@ -30,9 +31,18 @@ MEMORY = (
 )
 
 
-@cache
+# Two hooks that both come first must not make two, of which each would know half.
+_making = Lock()
+
+
 def memory_of_all() -> Desk:
     """Return what remembers for all chats, made when it is first needed."""
+    with _making:
+        return _only_desk()
+
+
+@cache
+def _only_desk() -> Desk:
     from .desk import Desk
 
     return Desk()

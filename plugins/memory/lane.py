@@ -32,6 +32,8 @@ class Lane:
         self._lock = threading.Condition()
         self._running: dict[str, Future[str] | None] = {}
         self._told: set[str] = set()
+        self._stopped: set[str] = set()
+        """Chats whose job was given up, perhaps between two questions."""
 
     def busy(self, session_id: str) -> bool:
         """Return whether a job runs for a chat."""
@@ -60,7 +62,10 @@ class Lane:
     def stop(self, session_id: str) -> None:
         """Give up the job of a chat that is closed."""
         with self._lock:
-            future = self._running.get(session_id)
+            if session_id not in self._running:
+                return
+            self._stopped.add(session_id)
+            future = self._running[session_id]
         if future is not None:
             future.cancel()
 
@@ -86,6 +91,9 @@ class Lane:
             return
         with self._lock:
             self._running[context.session_id] = future
+            stopped = context.session_id in self._stopped
+        if stopped:
+            future.cancel()
 
         def answered(found: Future[str]) -> None:
             try:
@@ -101,6 +109,7 @@ class Lane:
     def _end(self, context: ChatContext) -> None:
         with self._lock:
             self._running.pop(context.session_id, None)
+            self._stopped.discard(context.session_id)
             self._lock.notify_all()
 
     def _fail(self, context: ChatContext, what: str, error: BaseException) -> None:

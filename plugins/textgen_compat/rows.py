@@ -10,6 +10,7 @@ from typing import Any
 
 from airochat.conversation import Message
 
+from .standing import standing
 from .transcript import UNASKED, alike
 
 _Said = tuple[str, str]
@@ -62,6 +63,9 @@ def _said(history: Mapping[str, Any]) -> Iterator[_Said]:
 
 def _texts(old: Sequence[_Said], new: Sequence[_Said]) -> Iterator[tuple[int, str]]:
     """Yield for each of the old ones that is still there its number and its text now."""
+    if standing([(said,) for said in old], new, 0, 0) is not None:
+        yield from ((number, text) for number, (_, text) in enumerate(old))
+        return
     shared = alike(old, new)
     yield from ((number, old[number][1]) for number in range(shared))
     matcher = SequenceMatcher(None, old[shared:], new[shared:], autojunk=False)

@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Any
 
 from airochat.conversation import Message
 from airochat.hooks import Block
+
+from .standing import standing
 
 UNASKED = "<|BEGIN-VISIBLE-CHAT|>"
 """Stands for the user's words before a greeting."""
@@ -33,10 +36,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The chat as lines, each with the depth of the message it belongs to; None for those of the head."""
+    """The chat as lines, each with the depth of the message it belongs to; None for those of the head.
+
+    ``begins`` says of each whether something may be put before it: it is not in the middle of a message.
+    """
 
     texts: tuple[str, ...]
     depths: tuple[int | None, ...]
+    begins: tuple[bool, ...]
 
     @property
     def text(self) -> str:
@@ -48,6 +55,12 @@ class Lines:
         if index == 0 or self.depths[index - 1] is None:
             return None
         return self.depths[index] if index < len(self.depths) else 0
+
+    def parts(self) -> list[int]:
+        """Return where each message begins, and where the last one ends: before the name of who speaks next."""
+        last = len(self.texts) - 1
+        said = [n for n in range(last) if self.depths[n] is not None and self.begins[n]]
+        return [*said, last]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +100,17 @@ def render(user_input: str, state: Mapping[str, Any], history: Mapping[str, Any]
 
 def lines_of(messages: Sequence[Message], state: Mapping[str, Any]) -> Lines:
     """Return the same as `render` makes of an untouched chat, with the place of every line."""
-    found: list[tuple[str, int | None]] = []
+    found: list[tuple[str, int | None, bool]] = []
     if state["context"].strip():
-        found += [(line, None) for line in [*state["context"].strip().split("\n"), ""]]
+        found += [(line, None, True) for line in [*state["context"].strip().split("\n"), ""]]
     spoken = [message for message in messages if message.text]
     for index, message in enumerate(spoken):
         if message.role != "system":
             name = state["name1"] if message.role == "user" else state["name2"]
-            depth = len(spoken) - index
-            found += [(line, depth) for line in _line(name, message.text).split("\n")]
-    found.append((f"{state['name2']}:", 0))
-    return Lines(tuple(text for text, _ in found), tuple(depth for _, depth in found))
+            lines = _line(name, message.text).split("\n")
+            found += [(line, len(spoken) - index, number == 0) for number, line in enumerate(lines)]
+    found.append((f"{state['name2']}:", 0, True))
+    return _lines(found)
 
 
 def compare(before: Lines, after: str, names: Sequence[str]) -> Difference:
@@ -120,26 +133,50 @@ def compare(before: Lines, after: str, names: Sequence[str]) -> Difference:
 
 def placed(before: Lines, after: str) -> Lines:
     """Return a changed text as lines, those that are new with the depth of where they stand."""
-    made: list[tuple[str, int | None]] = []
+    old = list(zip(before.texts, before.depths, before.begins, strict=True))
+    made: list[tuple[str, int | None, bool]] = []
     done = 0
     for _, start, end, texts in _differences(before, after):
-        made += zip(before.texts[done:start], before.depths[done:start], strict=True)
         depth = before.place(start) if start == end else before.depths[start]
-        made += ((text, depth) for text in texts)
+        made += [*old[done:start], *((text, depth, True) for text in texts)]
         done = end
-    made += zip(before.texts[done:], before.depths[done:], strict=True)
-    return Lines(tuple(text for text, _ in made), tuple(depth for _, depth in made))
+    return _lines([*made, *old[done:]])
+
+
+def _lines(lines: Sequence[tuple[str, int | None, bool]]) -> Lines:
+    return Lines(
+        tuple(text for text, _, _ in lines),
+        tuple(depth for _, depth, _ in lines),
+        tuple(begins for _, _, begins in lines),
+    )
 
 
 def _differences(before: Lines, after: str) -> Iterator[tuple[str, int, int, list[str]]]:
-    """Yield what kind of difference there is, between which lines, and the lines that stand there now."""
+    """Yield what kind of difference there is, between which lines, and the lines that stand there now.
+
+    Where all messages are still there, what is new is what stands between them. To compare line by line might take
+    a line of one message for that of another, and what is there for lost.
+    """
     new = after.split("\n")
-    shared = alike(before.texts, new)
+    bounds = before.parts()
+    spans = list(pairwise(bounds))
+    places = standing([before.texts[start:end] for start, end in spans], new, bounds[0], 1)
+    done, late = 0, 0
+    for (start, end), place in zip(spans, places or (), strict=False):
+        yield from _compared(before.texts[done:start], new[late:place], done)
+        done, late = end, place + end - start
+    yield from _compared(before.texts[done:], new[late:], done)
+
+
+def _compared(old: Sequence[str], new: list[str], offset: int) -> Iterator[tuple[str, int, int, list[str]]]:
+    """Yield the differences of lines that are compared one by one."""
+    shared = alike(old, new)
     # The rest is compared apart: comparing takes the square of the length.
-    old, late = before.texts[shared:], new[shared:]
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, old, late, autojunk=False).get_opcodes():
+    matcher = SequenceMatcher(None, old[shared:], new[shared:], autojunk=False)
+    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
         if kind != "equal":
-            yield kind, i1 + shared, i2 + shared, late[j1:j2]
+            start = offset + shared
+            yield kind, i1 + start, i2 + start, new[j1 + shared : j2 + shared]
 
 
 def edited(blocks: Sequence[Block], edits: Sequence[Edit]) -> tuple[list[Block], bool]:

@@ -125,7 +125,7 @@ def _overview(context: ChatContext) -> str:
     lines = [told.status(context), *(f"  {told.tool_line(tool, on)}" for tool, on in found)]
     if not found:
         lines.append(told.NONE)
-    lines += [f"  server {name}: {state}, {what}" for name, what, state in told.server_rows(context)]
+    lines += [f"  server {name}: {state} ({what})" for name, what, state in told.server_rows(context)]
     lines += told.problems(context)
     if rows := told.calls(context.history, 5):
         lines += ["Last calls:", *(f"  {_call_line(row)}" for row in rows)]
@@ -136,7 +136,7 @@ def _overview(context: ChatContext) -> str:
 
 def _call_line(row: tuple[str, str, str, str]) -> str:
     place, called, state, result = row
-    return f"{place} {called}: {'' if state == 'done' else f'{state}, '}{result}"
+    return f"{place} {called}: {'' if state == 'done' or state in result else f'{state}, '}{result}"
 
 
 def _switch(context: ChatContext, words: list[str], on: bool) -> str:
@@ -160,10 +160,15 @@ def _server(context: ChatContext, words: str) -> str:
         case ["list"]:
             rows = told.server_rows(context)
             return (
-                "\n".join(f"{name}: {state}, {what}" for name, what, state in rows) or "There are no servers."
+                "\n".join(f"{name}: {state} ({what})" for name, what, state in rows)
+                or "There are no servers."
             )
         case ["add", name, rest]:
             return _add(context, servers.parse(name, rest))
+        case ["add", *_]:
+            raise UsageError(
+                "A server needs a name, and a command or an address.", "/tools server add NAME COMMAND…|URL"
+            )
         case ["remove", name]:
             servers.find(_servers(context), name)
             servers.remove(context.folder, name)

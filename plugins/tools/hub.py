@@ -36,6 +36,8 @@ class Hub:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._links: dict[str, Link] = {}
+        self._ending: list[Link] = []
+        """Connections that were given up, and may take a while to end."""
         self._users: dict[str, set[str]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -71,8 +73,10 @@ class Hub:
         with self._lock:
             link = self._links.get(server.name)
             if link is None or link.server != server:
-                if link is not None:
-                    self._drop(link)
+                if link is not None and self._loop is not None:
+                    # Not waited for: a prompt is, and the lock is held.
+                    asyncio.run_coroutine_threadsafe(link.close(), self._loop)
+                    self._ending = [*(one for one in self._ending if one.pids), link]
                 link = self._links[server.name] = Link(server, context.log)
             self._users.setdefault(server.name, set()).add(context.session_id)
             return link
@@ -112,7 +116,7 @@ class Hub:
             return
         ending = [asyncio.run_coroutine_threadsafe(link.close(), loop) for link in links]
         concurrent.futures.wait(ending, _END_S)
-        for link in links:
+        for link in (*links, *self._ending):
             for pid in tuple(link.pids):
                 wire.end_tree(pid, kill=True)
         loop.call_soon_threadsafe(loop.stop)
@@ -138,8 +142,13 @@ class Hub:
     def _call(
         self, link: Link, tool: RemoteTool, seconds: float, context: ChatContext, call: ToolCall
     ) -> str:
+        server = link.server
+        if servers.load(context.folder).get(server.name) != server:
+            raise BackendError(
+                f"The server {server.name} was removed or changed.", "`/tools` lists what there is."
+            )
         # The link may have been given up since, for instance since another chat was closed.
-        link = self.link(context, link.server)
+        link = self.link(context, server)
         return self._run(link.call(tool, call.arguments, seconds), seconds + START_S + 8)
 
     def _begin(self, link: Link) -> concurrent.futures.Future[Any] | None:
@@ -162,6 +171,7 @@ class Hub:
         """Let servers end, all at the same time."""
         loop = self._loop
         if loop is not None:
+            self._ending = [*(one for one in self._ending if one.pids), *links]
             ending = [asyncio.run_coroutine_threadsafe(link.close(), loop) for link in links]
             concurrent.futures.wait(ending, _END_S)
 
@@ -217,6 +227,8 @@ def _forever(loop: asyncio.AbstractEventLoop) -> None:
         for task in left:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        # Pipes that were closed learn of it in the next rounds of the loop.
+        loop.run_until_complete(asyncio.sleep(0.05))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()

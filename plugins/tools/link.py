@@ -57,6 +57,10 @@ class Link:
     _client: Client | None = None
     _task: asyncio.Task[None] | None = None
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
+    _starting: anyio.CancelScope | None = None
+    """Breaks off a start that is under way."""
+    _unwanted: bool = False
+    """Whether that was done."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _heard: deque[str] = field(default_factory=lambda: deque(maxlen=3))
     _lines: int = 0
@@ -72,7 +76,7 @@ class Link:
             if self._client is None:
                 if self._task is not None:
                     await asyncio.wait([self._task])
-                self._closing, self._lines = asyncio.Event(), 0
+                self._closing, self._lines, self._unwanted = asyncio.Event(), 0, False
                 self._heard.clear()
                 ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._task = asyncio.create_task(self._serve(ready, self._closing))
@@ -118,6 +122,9 @@ class Link:
     async def close(self) -> None:
         """End the connection, and the server's program."""
         self._closing.set()
+        if self._client is None and self._starting is not None:
+            self._unwanted = True
+            self._starting.cancel()
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -128,6 +135,7 @@ class Link:
             from mcp_types import Implementation
 
             with anyio.move_on_after(math.inf) as limit:
+                self._starting = limit
                 limit.deadline = anyio.current_time() + START_S
                 carrier = wire.transport(self.server, self._hear, closing, self.pids)
                 me = Implementation(name="airochat", version="1")
@@ -137,12 +145,14 @@ class Link:
                     # A result is text for the model, whatever schema the server gives for it; to check that would run
                     # its regular expressions here.
                     client.session.validate_tool_result = _unchecked  # type: ignore[method-assign]
-                    self._client = client
+                    self._client, self._starting = client, None
                     ready.set_result(None)
                     await closing.wait()
                     self._client = None
             if not ready.done():
-                raise BackendError(f"it has not told its tools for {START_S:g} seconds.")
+                early = "it was ended before it had told its tools."
+                late = f"it has not told its tools for {START_S:g} seconds."
+                raise BackendError(early if self._unwanted else late)
         except BaseException as error:
             reason = _reason(error)
             if not ready.done():
@@ -153,7 +163,7 @@ class Link:
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
-            self._client = None
+            self._client = self._starting = None
 
     async def _list(self, client: Client) -> tuple[RemoteTool, ...]:
         found: dict[str, RemoteTool] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,9 +26,18 @@ _TRAINED = ("airoboros-2", "airoboros-3")
 """What the names of templates begin with whose models know the function choice."""
 
 
-@cache
+# Two hooks that both come first must not make two, which would start each server twice.
+_making = threading.Lock()
+
+
 def hub() -> Hub:
     """Return the connections to servers; nothing of MCP is loaded before there is a server."""
+    with _making:
+        return _only_hub()
+
+
+@cache
+def _only_hub() -> Hub:
     from .hub import Hub
 
     return Hub()

@@ -197,16 +197,19 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.stdin is not None:
         with suppress(OSError, RuntimeError):
             process.stdin.close()
-    for force in (False, True, True):
-        if await _ended(process):
-            break
-        end_tree(process.pid, kill=force)
-    if sys.platform != "win32":
-        # Also where it has ended by itself, since what it has started may go on.
-        end_tree(process.pid, kill=True)
-    # Closes the pipes too, which something that the program has started may hold open.
-    with suppress(AttributeError, OSError):
-        process._transport.close()  # type: ignore[attr-defined]
+    try:
+        for force in (False, True, True):
+            if await _ended(process):
+                break
+            end_tree(process.pid, kill=force)
+    finally:
+        # Also if airochat ends meanwhile and does not wait.
+        if sys.platform != "win32":
+            # Also where it has ended by itself, since what it has started may go on.
+            end_tree(process.pid, kill=True)
+        # Closes the pipes too, which something that the program has started may hold open.
+        with suppress(AttributeError, OSError):
+            process._transport.close()  # type: ignore[attr-defined]
 
 
 async def _ended(process: asyncio.subprocess.Process) -> bool:

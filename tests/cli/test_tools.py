@@ -146,6 +146,22 @@ def test_the_line_mode_asks_at_a_terminal(terminal: InTerminal, calling: dict[st
     assert started.finish() == 0
 
 
+def test_what_was_typed_before_the_question_is_no_answer(
+    terminal: InTerminal, calling: dict[str, str]
+) -> None:
+    started = terminal("repl", "--model", "scripted", **calling)
+    started.wait_for("> ")
+    started.type("Light it\nalways\n")
+    started.wait_for("ne[v]er?")
+    started.type("And then all is well.\n")
+    started.wait_for("ne[v]er?")
+    started.type("no\n")
+    started.wait_for("harbour denied")
+    started.wait_for("It is as you say.")
+    started.type("/quit\n")
+    assert started.finish() == 0
+
+
 def test_the_line_mode_asks_nobody_on_a_pipe(program: Program, calling: dict[str, str]) -> None:
     done = program("repl", "--model", "scripted", stdin=b"Light it\n", **calling)
     assert done.stdout.decode() == f"{LAMP}\nIt is as you say.\n" and done.returncode == 0

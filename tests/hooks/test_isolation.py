@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
 
 from airochat.errors import PluginError, StoreError
 from airochat.hooks import Block, ChatContext, MessageFacts, TurnFacts
+from airochat.hooks.watch import Watch
 from airochat.sampling import Sampling
 from tests.hooks.helpers import Bench, write_plugin
 
@@ -27,6 +29,7 @@ RAISING = {
     "exit": "raise SystemExit(3)",
     "generator exit": "raise GeneratorExit",
     "stop": "raise StopIteration",
+    "interrupt": "raise KeyboardInterrupt",
     "unspeakable": "class Bad(Exception):\n  def __str__(self): raise RuntimeError\n raise Bad",
     "deep": "return HOOK(ARGUMENTS)",
     "rubbish": "return 42",
@@ -202,8 +205,15 @@ def test_a_store_that_fails_is_not_the_plugin_s_fault(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_by_the_user_passes_through(tmp_path: Path) -> None:
-    write_plugin(tmp_path, "a", "@hookimpl\ndef on_session_opened(): raise KeyboardInterrupt")
+    class Interrupted(Watch):
+        def wait(self, worker: threading.Thread, seconds: float) -> None:
+            worker.join()
+            raise KeyboardInterrupt
+
+    write_plugin(tmp_path, "a", "@hookimpl\ndef on_session_opened(): pass")
     bench = Bench(tmp_path)
+    bench.host.load()
+    bench.host.watch = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         bench.host.notify("on_session_opened", bench.context)
     assert bench.report("a").state == "on"

@@ -182,7 +182,15 @@ def test_results_are_told_otherwise_and_further_calls_are_made(tmp_path: Path) -
     assert before.calls == [] and before.text == "x() → y", "a draft of its own"
 
 
-@pytest.mark.parametrize("wrong", ["draft.text = None", "draft.calls = [7]", "draft.calls.append(1 / 0)"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "draft.text = None",
+        "draft.calls = [7]",
+        "draft.calls.append(1 / 0)",
+        "draft.tools = (Tool('y', '', {'type': 'object'}, print),); draft.calls = [ToolCall('y', {})]",
+    ],
+)
 def test_a_wrong_draft_of_results_is_left_as_it_was(tmp_path: Path, wrong: str) -> None:
     write_plugin(tmp_path, "a", f"@hookimpl\ndef transform_results(draft): draft.again = False; {wrong}")
     bench = Bench(tmp_path)

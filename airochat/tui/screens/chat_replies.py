@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
@@ -13,7 +14,9 @@ from airochat.conversation import Message
 from airochat.errors import AirochatError, UsageError
 from airochat.session.commands import USUAL_SWIPES, run_command
 from airochat.session.turn import Turn
+from airochat.text import one_line
 from airochat.tui.pasted import card_paths
+from airochat.tui.screens.answer import AnswerScreen, is_long
 from airochat.tui.screens.chat_people import ChatPeople
 from airochat.tui.widgets.composer import Composer
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.4
 """Seconds without a key after which the model begins to read what is written."""
+PATIENCE_S = 0.5
+"""Seconds that the screen waits for a command."""
 
 _BUSY = ("A reply is being written.", "Esc stops it; what you wrote stays here.")
 
@@ -122,23 +127,48 @@ class ChatReplies(ChatPeople):
             if cast("AirochatApp", self.app).choose_panel(line.partition(" ")[2].strip()):
                 self.composer.accept()
         else:
-            said: list[Turn | str] = []
-            if self.attempt(lambda session: said.append(run_command(session, line)), begin=True):
-                self._answered(line, said[0])
+            self._patient_command(line)
+
+    def _patient_command(self, line: str) -> None:
+        """Run a command, and wait a moment for it; one that takes longer, as a server does, leaves the screen free."""
+        ended: list[Turn | str | AirochatError] = []
+        there = threading.Event()
+
+        def work(session: Session) -> None:
+            try:
+                ended.append(run_command(session, line))
+            except AirochatError as error:
+                ended.append(error)
+            finally:
+                there.set()
+
+        def done(_: object) -> None:
+            if ended:
+                self._ended(line, ended.pop())
+
+        def run(session: Session) -> None:
+            self._bridge.run(lambda: work(session), done)
+            if there.wait(PATIENCE_S):
+                done(None)
+            else:
+                self.composer.accept()
+                self.tell(f"{one_line(line, 60)} takes longer; you can go on meanwhile.")
+
+        self.attempt(run, begin=True)
 
     def _slow_command(self, line: str) -> None:
         """Run a command that waits for the model, while the screen goes on."""
 
-        def done(result: Turn | str | AirochatError) -> None:
-            if isinstance(result, AirochatError):
-                self.activity.problem(result.message, result.hint)
-            else:
-                self._answered(line, result)
-
         def run(session: Session) -> None:
-            self._bridge.run(lambda: run_command(session, line), done)
+            self._bridge.run(lambda: run_command(session, line), lambda result: self._ended(line, result))
 
         self.attempt(run)
+
+    def _ended(self, line: str, result: Turn | str | AirochatError) -> None:
+        if isinstance(result, AirochatError):
+            self.activity.problem(result.message, result.hint)
+        else:
+            self._answered(line, result)
 
     def _answered(self, line: str, answer: Turn | str) -> None:
         self.stopped = isinstance(answer, Turn) and len(answer.message_ids) > 1
@@ -146,7 +176,9 @@ class ChatReplies(ChatPeople):
             self.composer.accept()
         self.redraw()
         self.transcript.go_end()
-        if isinstance(answer, str) and answer:
+        if isinstance(answer, str) and is_long(answer):
+            self.app.push_screen(AnswerScreen(one_line(line, 60), answer))
+        elif isinstance(answer, str) and answer:
             self.tell(answer)
 
     @property

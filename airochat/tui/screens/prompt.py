@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from airochat.tui.app import AirochatApp
 
 _SHADES = ("", " 80%", " 62%", " 48%", " 36%", " 28%")
+_PIECES_FROM = 36
+"""Cells from which on shares, and the pieces of a plugin instead of their number, are listed."""
 
 
 class PromptScreen(Screen[None]):
@@ -37,6 +39,7 @@ class PromptScreen(Screen[None]):
         self._session = session
         self._text = text
         self._plan: PromptPlan | None = None
+        self._n_ctx = 0
         self._ahead: Usage | None = None
         """What reading the prompt would take now."""
         self._parts: list[PromptPart] = []
@@ -69,25 +72,46 @@ class PromptScreen(Screen[None]):
             self.query_one("#prompt-sums", Static).update(Content.styled(clean(str(result)), "$rp-error"))
             return
         self._plan, self._parts = result, prompt_parts(result)
+        self._n_ctx = self._session.wait_for_model().n_ctx
+        self._draw(result)
+        self.query_one(OptionList).focus()
+
+    def on_resize(self) -> None:
+        """Fill the new width."""
+        if self._plan is not None:
+            self.call_after_refresh(self._draw, self._plan)
+
+    def _draw(self, plan: PromptPlan) -> None:
         listing = self.query_one(OptionList)
+        chosen = listing.highlighted or 0
         listing.set_options(
             [Option(self._row(part, number), part.key) for number, part in enumerate(self._parts)]
         )
-        listing.focus()
-        listing.highlighted = 0
-        info = self._session.wait_for_model()
-        self.query_one("#prompt-sums", Static).update(self._sums(result, info.n_ctx))
-        self.query_one("#prompt-bar", Static).update(self._bar(info.n_ctx))
+        listing.highlighted = chosen
+        self.query_one("#prompt-sums", Static).update(self._sums(plan, self._n_ctx))
+        self.query_one("#prompt-bar", Static).update(self._bar(self._n_ctx))
 
     def _row(self, part: PromptPart, number: int) -> Content:
         share = f"{100 * part.tokens / max(1, sum(each.tokens for each in self._parts)):.0f}%"
-        width = max(20, self.query_one(OptionList).content_size.width - 2)
-        figures = f"{part.tokens:>7,}{share:>6}"
-        gap = " " * max(1, width - 2 - len(part.title) - len(figures))
+        width = max(16, self.query_one(OptionList).content_size.width - 2)
+        figures = f"{part.tokens:>7,}" + (f"{share:>6}" if width >= _PIECES_FROM else "")
+        name = Content(part.title).truncate(width - 2 - len(figures), ellipsis=True, pad=True)
         title = Content.assemble(
-            ("■ ", f"$rp-accent{self._shade(number)}"), part.title, gap, (figures, "$rp-faint")
+            ("■ ", f"$rp-accent{self._shade(number)}"), name.plain, (figures, "$rp-faint")
         )
-        return Content.assemble(title, "\n", (f"  {part.detail}", "$rp-faint"), "\n")
+        lines = [title, *self._details(part, width)]
+        return Content.assemble(Content("\n").join(lines), "\n")
+
+    def _details(self, part: PromptPart, width: int) -> list[Content]:
+        if not part.pieces or width < _PIECES_FROM:
+            return [Content.styled(f"  {part.detail}", "$rp-faint")]
+        lines = []
+        for name, tokens, why in part.pieces:
+            figure = f"{tokens:>7,}" + " " * 6
+            shown = Content(name).truncate(width - 2 - len(figure), ellipsis=True, pad=True)
+            lines.append(Content.assemble("  ", (shown.plain, "$rp-soft"), (figure, "$rp-faint")))
+            lines.append(Content.styled(f"    {why}", "$rp-faint").truncate(width, ellipsis=True))
+        return lines
 
     def _shade(self, number: int) -> str:
         return "" if self.app.native_ansi_color else _SHADES[number % len(_SHADES)]
@@ -98,10 +122,10 @@ class PromptScreen(Screen[None]):
         return Content.assemble(
             (f"{plan.size:,}", "bold $rp-accent"),
             (f" tokens of {n_ctx:,}" if n_ctx else " tokens", "$rp-soft"),
-            (f"     {free:,} free" if n_ctx else "", "$rp-faint"),
-            (f"     {reply:,} kept for the reply" if n_ctx else "", "$rp-faint"),
-            (f"     template {plan.template}", "$rp-faint"),
-            (f"     {_to_read(self._ahead)}" if self._ahead else "", "$rp-faint"),
+            (f"   {free:,} free" if n_ctx else "", "$rp-faint"),
+            (f"   {reply:,} kept for the reply" if n_ctx else "", "$rp-faint"),
+            (f"   template {plan.template}", "$rp-faint"),
+            (f"   {_to_read(self._ahead)}" if self._ahead else "", "$rp-faint"),
         )
 
     def _reply(self, n_ctx: int) -> int:
@@ -125,17 +149,20 @@ class PromptScreen(Screen[None]):
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if self._plan is None:
             return
-        text, spans, first = "", [], -1
+        text, spans, before = "", [], None
         for segment in self._plan.segments:
             shown = clean(segment.text)
             mine = part_key(segment.source) == event.option.id
             style = "$rp-speech" if mine else "$rp-faint" if segment.special else "$rp-soft"
-            if mine and first < 0:
-                first = text.count("\n")
+            if mine and before is None:
+                before = text
             spans.append(Span(len(text), len(text) + len(shown), style))
             text += shown
-        self.query_one("#prompt-text", Static).update(Content(mark_spaces(text), spans))
-        self.query_one("#prompt-scroll").scroll_to(y=max(0, first - 2), animate=False)
+        whole = self.query_one("#prompt-text", Static)
+        whole.update(Content(mark_spaces(text), spans))
+        # Long lines take several rows.
+        above = Content(mark_spaces(before)).get_height({}, max(1, whole.size.width)) if before else 0
+        self.query_one("#prompt-scroll").scroll_to(y=max(0, above - 3), animate=False)
 
     def action_copy(self) -> None:
         """Copy the exact text."""

@@ -96,16 +96,3 @@ def test_scores_of_another_size_are_an_error(extensions: Extensions) -> None:
     extensions.put("cuts", script)
     with pytest.raises(ValueError, match="2 scores for 4 tokens"):
         changer(extensions)([1], np.zeros(4, dtype=np.float32))
-
-
-def test_tensors_are_given_where_a_script_uses_torch(extensions: Extensions) -> None:
-    pytest.importorskip("torch")
-    script = (
-        "import torch\n"
-        "def add(ids, scores):\n    assert torch.is_tensor(ids)\n    return scores + ids.sum()\n"
-        "def logits_processor_modifier(processor_list, input_ids):\n    return [add]\n"
-    )
-    extensions.put("tensors", script)
-    logits = np.zeros(4, dtype=np.float32)
-    changer(extensions)([1, 2], logits)
-    assert logits.tolist() == [3.0] * 4

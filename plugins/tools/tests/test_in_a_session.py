@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped]
+import pytest
 
 import airochat
 from airochat.backends.scripted import ScriptedBackend
+from airochat.errors import UsageError
 from airochat.session import Session, SessionManager
 from airochat.session.approval import PendingCall
 from airochat.session.events import Notice
@@ -74,6 +76,17 @@ def test_calls_stop_when_the_model_goes_on_and_on(tmp_path: Path) -> None:
         session = talk(manager)
         assert sum(message.is_results for message in session.history) == 4
         assert session.history[-1].text == rolls[4]
+
+
+def test_a_call_is_asked_for_before_there_is_a_prompt(tmp_path: Path) -> None:
+    with scripted(tmp_path, ["Hm."]) as manager:
+        session = manager.new()
+        session.command("/tools on")
+        with pytest.raises(UsageError, match="Name the tool"):
+            session.command("/call")
+        assert session.command("/call roll") == "The next reply calls roll."
+        with pytest.raises(UsageError, match="needs a name"):
+            session.command("/tools server add alone")
 
 
 def test_a_plan_runs_to_its_end_in_one_round(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shlex
 import subprocess
 import sys
@@ -154,14 +155,14 @@ def test_a_program_that_is_missing_ends_or_talks_nonsense_is_told(bench: PluginB
 def test_a_program_that_neither_answers_nor_ends_is_killed_with_its_children(
     bench: PluginBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "START_S", 0.5)
+    monkeypatch.setattr(link, "START_S", 4.0)
     script = f"trap '' TERM; sleep 600 & echo $! $$ > {shlex.quote(str(tmp_path / 'pids'))}; wait; sleep 600"
     own = hub.Hub()
     try:
         (problem,) = own.start(bench.context(), [Server("stubborn", "sh", ("-c", script))])
     finally:
         own.close()
-    assert problem == "The server stubborn cannot be used: it has not told its tools for 0.5 seconds."
+    assert problem == "The server stubborn cannot be used: it has not told its tools for 4 seconds."
     child, parent = (tmp_path / "pids").read_text().split()
     assert not alive(parent)
     assert not alive(child)
@@ -200,7 +201,52 @@ def test_a_start_that_is_given_up_at_once_leaves_no_program_behind(
         assert own.start(bench.context(), [Server("late", "sh", ("-c", script))])
     finally:
         own.close()
-    assert not alive((tmp_path / "pid").read_text())
+    # It may have been ended before it could write down its number.
+    written = tmp_path / "pid"
+    assert not (written.exists() and alive(written.read_text()))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name tells that it has started")
+def test_a_prompt_does_not_wait_for_the_end_of_a_server_that_was_changed(
+    bench: PluginBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "START_S", 3600.0)
+    fifo = tmp_path / "pid"
+    os.mkfifo(fifo)
+    own, context = hub.Hub(), bench.context()
+    script = f"echo $$ > {shlex.quote(str(fifo))}; exec sleep 600"
+    try:
+        first = own.link(context, Server("s", "sh", ("-c", script)))
+        assert own._begin(first) is not None
+        pid = fifo.read_text()
+        with monkeypatch.context() as patch:
+            patch.setattr(hub, "_END_S", 3600.0)
+            assert own.link(context, Server("s", "true")) is not first
+    finally:
+        own.close()
+    assert not alive(pid)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name tells that it has started")
+def test_a_server_that_hangs_at_its_start_ends_when_it_is_not_wanted_any_more(
+    bench: PluginBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "START_S", 3600.0)
+    fifo = tmp_path / "pid"
+    os.mkfifo(fifo)
+    own = hub.Hub()
+    script = f"echo $$ > {shlex.quote(str(fifo))}; exec sleep 600"
+    try:
+        hanging = own.link(bench.context(), Server("s", "sh", ("-c", script)))
+        begun = own._begin(hanging)
+        pid = fifo.read_text()
+        own._run(hanging.close(), 60)
+        assert not alive(pid)
+        assert begun is not None
+        begun.result(60)
+        assert hanging.error == "it was ended before it had told its tools."
+    finally:
+        own.close()
 
 
 def test_without_the_extra_it_is_told_how_to_install_it(
