@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from airochat.characters import strip_decorators
 from airochat.hooks import Field, Setting, Text
+from airochat.text import one_line
 
 from .book import LARGEST, read_entry
 from .entry import POSITIONS, ROLES, SOURCES, TRIGGERS, Entry
+from .patterns import pattern_of
 
 _LOGIC: Final = ("one is there", "not all are there", "none is there", "all are there")
 _PLACES: Final = (
@@ -72,6 +74,18 @@ def changed(entry: Entry, raw: Mapping[str, Any], values: Mapping[str, Any]) -> 
 
 
 # -- the fields -------------------------------------------------------------------------------------------------
+
+
+def doubts(values: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each key of a form that looks like a regex and finds nothing as one."""
+    found = []
+    for key in (*_lines(values["keys"]), *_lines(values["secondary"])):
+        pattern = pattern_of(key)
+        if pattern is not None and pattern.error:
+            found.append(f"The key {one_line(key, 60)} finds nothing: {pattern.error}.")
+        elif pattern is None and key.startswith("/") and "/" in key[1:]:
+            found.append(f"The key {one_line(key, 60)} is no whole regex, and is looked for as it is.")
+    return found
 
 
 def _what() -> Iterable[Input]:

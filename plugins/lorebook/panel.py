@@ -21,7 +21,7 @@ from . import commands, editing, why
 from .desk import PATIENCE, Desk, Look, in_time
 from .editing import Open, opened
 from .entry import Entry
-from .form import parts_of
+from .form import doubts, parts_of
 from .options import CHOICES, LARGEST, NAMES, PERCENT, Options, checked
 
 MOST_ROWS: Final = 300
@@ -254,7 +254,7 @@ def _entry(look: Look, found: Open, uid: str) -> View:
 
 def _act_on_entry(desk: Desk, context: ChatContext, done: Act, found: Open, uid: str) -> Outcome:
     editing.save(desk, context, found, uid, done.values)
-    return Outcome("The entry is saved.")
+    return Outcome("\n".join(["The entry is saved.", *doubts(done.values)]))
 
 
 # -- why, and the settings --------------------------------------------------------------------------------------

@@ -190,4 +190,5 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
         else:
             made.append(rf"\{pattern[at]}" if pattern[at] in "[&~|" else pattern[at])
             at += 1
-    return "".join([*made, "]"]), at + 1
+    # Without its end it is no pattern there, and must be none here.
+    return "".join([*made, *(["]"] if at < len(pattern) else [])]), at + 1

@@ -129,6 +129,14 @@ def test_an_entry_from_nothing_to_the_prompt_and_away_again(bench: PluginBench) 
         bench.panel(place=book)
 
 
+def test_a_key_that_finds_nothing_is_told_when_it_is_saved(bench: PluginBench) -> None:
+    place = press(bench, "new", place=new_book(bench)).place or ""
+    told = press(bench, "save", place=place, title="Cat", keys="/cat[s/\n/(?<=a+)b(/\n/cats?/i\ncat").message
+    assert told.startswith("The entry is saved.\n")
+    assert "/cat[s/" in told and "/(?<=a+)b(/" in told and "/cats?/i" not in told
+    assert press(bench, "save", place=place, keys="cat").message == "The entry is saved."
+
+
 def test_the_form_says_why_and_what_decorators_say(bench: PluginBench) -> None:
     book = new_book(bench)
     place = press(bench, "new", place=book).place or ""
