@@ -38,7 +38,6 @@ class ApproveScreen(Dialog[None]):
         self.pending = pending
         self._chat = chat
         self._touched = time.monotonic()
-        self._is_left = False
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
@@ -76,13 +75,13 @@ class ApproveScreen(Dialog[None]):
         """Answer and close, unless the key can only have been meant for something else."""
         if self.ready:
             self.pending.answer(decision)
-            self._leave()
+            self.dismiss(None)
         self._touched = time.monotonic()
 
     def action_cancel(self) -> None:
         """Say no, and close."""
         self.pending.answer("no")
-        self._leave()
+        self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
         """Wait until nobody types any more; the keys that answer look at that themselves."""
@@ -95,11 +94,6 @@ class ApproveScreen(Dialog[None]):
 
     def close_if_over(self) -> None:
         """Close without an answer if none is needed any more."""
-        if self.pending.over and self.is_current:
-            self._leave()
-
-    def _leave(self) -> None:
-        # The question may be over twice at once: the turn was stopped, and what lay above it closes.
-        if not self._is_left:
-            self._is_left = True
+        # Not `is_current`, which also counts screens that can be seen below another one; to close pops the topmost.
+        if self.pending.over and self.is_active:
             self.dismiss(None)
