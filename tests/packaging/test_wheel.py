@@ -109,7 +109,7 @@ def test_the_metadata_tells_what_it_is(wheel: Path) -> None:
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.10"
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "hub", "notebook", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "hub", "mcp", "notebook", "dev"}
     assert any(name.endswith("licenses/LICENSE") for name in archive.namelist())
 
 
