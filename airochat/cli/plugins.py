@@ -274,12 +274,7 @@ def _find(ctx: click.Context, name: str, missing_too: bool = False) -> PluginRep
 
 
 def _allow(ctx: click.Context, plugin: PluginReport, allowed: bool) -> None:
-    """Write into the settings whether a plugin may run; bundled ones run unless disabled."""
-    settings, home = load_settings(ctx), open_home(ctx)
-    enabled = [name for name in settings.plugins_enabled if name != plugin.name]
-    disabled = [name for name in settings.plugins_disabled if name != plugin.name]
-    if not allowed:
-        disabled.append(plugin.name)
-    elif plugin.source != "bundled":
-        enabled.append(plugin.name)
-    remember(home.settings, {"plugins_enabled": enabled, "plugins_disabled": disabled})
+    """Write into the settings whether a plugin may run."""
+    from airochat.session.panels import allowance
+
+    remember(open_home(ctx).settings, allowance(load_settings(ctx), plugin, allowed))

@@ -10,6 +10,7 @@ from airochat.checks import did_you_mean
 from airochat.errors import UsageError
 from airochat.hooks import Act, ChatContext, ContextFor, Meter, Outcome, PluginReport, Setting, View
 from airochat.session.session import Session
+from airochat.settings import Settings
 from airochat.text import clean, one_line
 
 if TYPE_CHECKING:
@@ -73,16 +74,20 @@ def act(where: Session | SessionManager, name: str, done: Act) -> Outcome:
     return where.plugins.act_on_panel(name, done, _context(where, name))
 
 
-def allow(manager: SessionManager, plugin: PluginReport, allowed: bool) -> None:
-    """Let a plugin run from the next start on, or keep it from that; bundled ones run unless they are disabled."""
-    now = manager.settings
-    enabled = [name for name in now.plugins_enabled if name != plugin.name]
-    disabled = [name for name in now.plugins_disabled if name != plugin.name]
+def allowance(settings: Settings, plugin: PluginReport, allowed: bool) -> dict[str, list[str]]:
+    """Return the settings that let a plugin run, or keep it from that; bundled ones run unless they are disabled."""
+    enabled = [name for name in settings.plugins_enabled if name != plugin.name]
+    disabled = [name for name in settings.plugins_disabled if name != plugin.name]
     if not allowed:
         disabled.append(plugin.name)
     elif plugin.source != "bundled":
         enabled.append(plugin.name)
-    manager.remember(plugins_enabled=enabled, plugins_disabled=disabled)
+    return {"plugins_enabled": enabled, "plugins_disabled": disabled}
+
+
+def allow(manager: SessionManager, plugin: PluginReport, allowed: bool) -> None:
+    """Let a plugin run from the next start on, or keep it from that."""
+    manager.remember(**allowance(manager.settings, plugin, allowed))
 
 
 def is_allowed(manager: SessionManager, plugin: PluginReport) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,9 @@ from airochat.session.approval import PendingCall
 from airochat.session.arguments import LONGEST, compact, plain, pretty, problem, spoken
 from airochat.session.events import Notice, ToolCalled
 from airochat.text import clean
-from tests.session.toolbox import CODE, Workbench, done, write_toolbox
+from tests.session.toolbox import CODE, Open, Workbench, done, write_toolbox
 
 LAMP = 'CALL lamp {"sides": 6}'
-Open = Callable[..., Workbench]
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
-    benches: list[Workbench] = []
-
-    def make(*replies: str, **options: Any) -> Workbench:
-        benches.append(Workbench(tmp_path, replies, **options))
-        return benches[-1]
-
-    yield make
-    for bench in benches:
-        bench.manager.close()
 
 
 def calls(bench: Workbench) -> list[tuple[str, str]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,23 +26,9 @@ from airochat.session.events import (
     TurnStarted,
 )
 from airochat.session.rounds import CALLS, ROUNDS
-from tests.session.toolbox import CODE, Workbench, done
+from tests.session.toolbox import CODE, Open, Workbench, done
 
 CALL = 'CALL dice {"sides": 6}'
-Open = Callable[..., Workbench]
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
-    benches: list[Workbench] = []
-
-    def make(*replies: str, **options: Any) -> Workbench:
-        benches.append(Workbench(tmp_path, replies, **options))
-        return benches[-1]
-
-    yield make
-    for bench in benches:
-        bench.manager.close()
 
 
 def until(turn: Turn, state: str) -> ToolCalled:

@@ -75,6 +75,10 @@ MANIFEST = 'name = "toolbox"\nversion = "1.0"\nsummary = "Tools for tests."\napi
 Script = Sequence[str] | Callable[[str], str]
 
 
+Open = Callable[..., "Workbench"]
+"""Makes a workbench of replies and options; the fixture ``opened``."""
+
+
 def write_toolbox(home: Path, code: str = CODE) -> None:
     """Write the plugin into a data folder."""
     folder = home / "plugins" / "toolbox"
